@@ -1,0 +1,1 @@
+"""The course machinery: manifest, notebooks, workspace, tests and book."""

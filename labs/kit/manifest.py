@@ -1,0 +1,213 @@
+"""The manifest `exercises/course.toml`: order, titles, minutes, objectives, parameters.
+
+This is the only module that reads the file. Everything that needs the order of
+lessons, the book's contents and the numbers in a learner's workspace among
+them, takes it from here.
+"""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labs.kit import material
+from labs.kit.errors import UserError, nearest
+
+SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+MINUTES = range(5, 61)  # shorter is a tip, longer is two lessons
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson; `parameters` are papermill's, `release` further sets of them."""
+
+    slug: str
+    track: str
+    title: str
+    minutes: int
+    objectives: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+    release: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """The notebook, relative to the root of the material."""
+        return Path("notebooks") / self.track / f"{self.slug}.ipynb"
+
+
+@dataclass(frozen=True)
+class Track:
+    """A folder of lessons that is taught as a whole."""
+
+    slug: str
+    title: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Course:
+    """Tracks and lessons in teaching order."""
+
+    title: str
+    tracks: tuple[Track, ...]
+    lessons: tuple[Lesson, ...]
+
+    def lesson(self, slug: str) -> Lesson:
+        """The lesson named `slug`; raises UserError with the nearest name otherwise."""
+        for lesson in self.lessons:
+            if lesson.slug == slug:
+                return lesson
+        slugs = [lesson.slug for lesson in self.lessons]
+        raise UserError(
+            f"There is no lesson {slug!r}{nearest(slug, slugs)}\n"
+            f"The lessons are: {', '.join(slugs)}."
+        )
+
+    def in_track(self, track: Track) -> list[Lesson]:
+        """The lessons of one track, in order."""
+        return [lesson for lesson in self.lessons if lesson.track == track.slug]
+
+    def workspace_path(self, lesson: Lesson) -> Path:
+        """Where a learner's copy lies, numbered so that file order is teaching order."""
+        number = 1 + [track.slug for track in self.tracks].index(lesson.track)
+        siblings = self.in_track(self.tracks[number - 1])
+        place = 1 + siblings.index(lesson)
+        return Path(f"{number}-{lesson.track}") / f"{place:02d}-{lesson.slug}.ipynb"
+
+
+def read(path: Path | None = None) -> Course:
+    """The course in the manifest at `path` (default: the kit's own).
+
+    Raises UserError that names the entry, the value and what to write instead.
+    """
+    path = path or material.root() / "exercises" / "course.toml"
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: the manifest is missing; restore it from git.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid TOML: {error}. Mend that line.") from None
+    return _Reader(path).course(raw)
+
+
+class _Reader:
+    """Turns raw TOML into a Course, or says which entry is wrong and how to mend it."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def wrong(self, entry: str, problem: str, remedy: str) -> UserError:
+        return UserError(f"{self.path}: {entry}: {problem}; {remedy}.")
+
+    def course(self, raw: dict) -> Course:
+        self.known("the file", raw, {"title", "tracks", "lessons"})
+        tracks = tuple(self.track(slug, entry) for slug, entry in self.tables(raw, "tracks"))
+        entries = raw.get("lessons")
+        if not isinstance(entries, list) or not entries:
+            raise self.wrong("lessons", "there is none", "write at least one [[lessons]] table")
+        lessons: list[Lesson] = []
+        for place, entry in enumerate(entries, 1):
+            lessons.append(self.lesson(place, entry, tracks, lessons))
+        return Course(self.text("the file", raw, "title"), tracks, tuple(lessons))
+
+    def track(self, slug: str, entry: dict) -> Track:
+        name = f"track {slug!r}"
+        self.known(name, entry, {"title", "description"})
+        self.slug(name, slug)
+        return Track(slug, self.text(name, entry, "title"), self.text(name, entry, "description"))
+
+    def lesson(self, place: int, entry: dict, tracks: tuple, before: list[Lesson]) -> Lesson:
+        slug = entry.get("slug") if isinstance(entry, dict) else None
+        name = f"lesson {slug!r}" if slug else f"lesson number {place}"
+        if not isinstance(entry, dict):
+            raise self.wrong(name, f"is {entry!r}", "write a [[lessons]] table")
+        allowed = {f for f in Lesson.__dataclass_fields__}
+        self.known(name, entry, allowed)
+        slug = self.text(name, entry, "slug")
+        self.slug(name, slug)
+        taken = [lesson.slug for lesson in before]
+        if slug in taken:
+            raise self.wrong(name, "the slug is used twice", "give one of them another slug")
+        track = self.text(name, entry, "track")
+        slugs = [t.slug for t in tracks]
+        if track not in slugs:
+            raise self.wrong(
+                name, f"track is {track!r}", f"write one of {', '.join(slugs) or 'your [tracks]'}"
+            )
+        needs = self.texts(name, entry, "needs", required=False)
+        for need in needs:
+            if need not in taken:
+                raise self.wrong(
+                    name, f"needs {need!r}", "write the slug of a lesson that comes earlier"
+                )
+        return Lesson(
+            slug=slug,
+            track=track,
+            title=self.text(name, entry, "title"),
+            minutes=self.minutes(name, entry),
+            objectives=self.texts(name, entry, "objectives", required=True),
+            needs=needs,
+            parameters=self.parameters(name, "parameters", entry.get("parameters", {})),
+            release=self.releases(name, entry.get("release", [])),
+        )
+
+    def tables(self, raw: dict, key: str) -> list[tuple[str, dict]]:
+        tables = raw.get(key)
+        if not isinstance(tables, dict) or not tables:
+            raise self.wrong(key, "there is none", f"write at least one [{key}.NAME] table")
+        for name, entry in tables.items():
+            if not isinstance(entry, dict):
+                raise self.wrong(f"{key}.{name}", f"is {entry!r}", f"write a [{key}.{name}] table")
+        return list(tables.items())
+
+    def known(self, name: str, entry: dict, allowed: set[str]) -> None:
+        for key in entry:
+            if key not in allowed:
+                hint = nearest(key, sorted(allowed)).removeprefix("; ").rstrip("?")
+                remedy = hint or f"write one of {', '.join(sorted(allowed))}"
+                raise self.wrong(name, f"{key!r} is not a field", remedy)
+
+    def slug(self, name: str, slug: str) -> None:
+        if not SLUG.fullmatch(slug):
+            raise self.wrong(
+                name,
+                f"the slug is {slug!r}",
+                "write small letters, digits and single hyphens, as in 'roll-back-a-bad-release'",
+            )
+
+    def text(self, name: str, entry: dict, key: str) -> str:
+        value = entry.get(key)
+        if not isinstance(value, str) or not value.strip():
+            said = f"{key} is missing" if key not in entry else f"{key} is {value!r}"
+            raise self.wrong(name, said, f'write {key} = "..."')
+        return value
+
+    def texts(self, name: str, entry: dict, key: str, required: bool) -> tuple[str, ...]:
+        value = entry.get(key, [])
+        good = isinstance(value, list) and all(isinstance(v, str) and v.strip() for v in value)
+        if not good or (required and not value):
+            said = f"{key} is missing" if key not in entry else f"{key} is {value!r}"
+            raise self.wrong(name, said, f'write {key} = ["...", "..."]')
+        return tuple(value)
+
+    def minutes(self, name: str, entry: dict) -> int:
+        value = entry.get("minutes")
+        if type(value) is not int or value not in MINUTES:
+            raise self.wrong(
+                name,
+                f"minutes is {value!r}",
+                f"write a whole number from {MINUTES.start} to {MINUTES.stop - 1}",
+            )
+        return value
+
+    def parameters(self, name: str, key: str, value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict) or not all(k.isidentifier() for k in value):
+            raise self.wrong(name, f"{key} is {value!r}", f"write {key} = {{name = value}}")
+        return value
+
+    def releases(self, name: str, value: Any) -> tuple[dict[str, Any], ...]:
+        if not isinstance(value, list):
+            raise self.wrong(name, f"release is {value!r}", "write release = [{name = value}]")
+        return tuple(self.parameters(name, "release", entry) for entry in value)
