@@ -1,0 +1,155 @@
+"""The command line: argument parsing only; each command calls one function."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import labs
+from labs.kit.errors import UserError
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line, from which the book's reference is generated."""
+    top = argparse.ArgumentParser(
+        prog="labs", description="MLOps Labs: learn MLOps by running it on your own machine."
+    )
+    top.add_argument("--version", action="version", version=f"MLOps Labs {labs.__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, text: str, run) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=run)
+        return added
+
+    start = command("start", "Write your workspace and open JupyterLab in it.", _start)
+    _add_workspace(start)
+    _add_server(start)
+
+    opened = command("open", "Open one lesson in your workspace.", _open)
+    opened.add_argument("slug", help="the lesson, for example welcome")
+    _add_workspace(opened)
+    _add_server(opened)
+
+    doctor = command(
+        "doctor", "Check this machine, and say what to do about each problem.", _doctor
+    )
+    _add_workspace(doctor)
+
+    book = command("book", "Build the book, without running anything.", _book)
+    book.add_argument("--open", action="store_true", help="open it in the browser")
+    book.add_argument("--serve", action="store_true", help="serve it until Ctrl-C")
+    book.add_argument("--port", type=int, default=8000, help="port for --serve (default 8000)")
+
+    test = command("test", "Run every test: the kit's own, and every lesson twice.", _test)
+    test.add_argument("slugs", nargs="*", metavar="slug", help="only these lessons")
+    test.add_argument("--release", action="store_true", help="further parameter sets too")
+
+    refresh = command("refresh", "Execute lessons and store their outputs.", _refresh)
+    refresh.add_argument("slugs", nargs="*", metavar="slug", help="default: every lesson")
+
+    new = command("new", "Make a lesson that already passes its tests.", _new)
+    new.add_argument("kind", choices=["lesson"], help="what to make")
+    new.add_argument("slug", help="its name in small letters, as in roll-back-a-bad-release")
+    new.add_argument("--track", default="", help="the track it belongs to (default: the last)")
+    new.add_argument("--title", default="", help="its title, with a verb")
+
+    lock = command("lock", "Check the lock against pyproject.toml, or renew it.", _lock)
+    lock.add_argument("--upgrade", action="store_true", help="renew it, and say what breaks")
+    lock.add_argument("--adopt", action="store_true", help="keep a renewal although lessons break")
+
+    command("bench", "Run the benchmarks and print the ratios.", _bench)
+    return top
+
+
+def _add_workspace(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--workspace",
+        type=Path,
+        metavar="FOLDER",
+        help="your own folder (default: $LABS_WORKSPACE or ~/mlops-labs)",
+    )
+
+
+def _add_server(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--port", type=int, default=8888, help="first port to try (default 8888)")
+    command.add_argument("--no-browser", action="store_true", help="only print the address")
+
+
+def _workspace(args: argparse.Namespace) -> Path:
+    from labs.kit.workspace import default_folder
+
+    return args.workspace.expanduser().resolve() if args.workspace else default_folder()
+
+
+def _start(args) -> int | None:
+    from labs.kit import server
+
+    return server.start(_workspace(args), args.port, not args.no_browser)
+
+
+def _open(args) -> int | None:
+    from labs.kit import server
+
+    return server.open_lesson(args.slug, _workspace(args), args.port, not args.no_browser)
+
+
+def _doctor(args) -> int | None:
+    from labs.kit import doctor
+
+    return doctor.main(_workspace(args))
+
+
+def _book(args) -> int | None:
+    from labs.kit import book
+
+    return book.main(open_browser=args.open, serve=args.serve, port=args.port)
+
+
+def _test(args) -> int | None:
+    from labs.kit import verify
+
+    return verify.run(args.slugs, args.release, args.pytest)
+
+
+def _refresh(args) -> int | None:
+    from labs.kit import execute
+
+    return execute.main(args.slugs)
+
+
+def _new(args) -> int | None:
+    from labs.kit import new
+
+    return new.lesson(args.slug, args.track, args.title)
+
+
+def _lock(args) -> int | None:
+    from labs.kit import lock
+
+    return lock.main(upgrade=args.upgrade, adopt=args.adopt)
+
+
+def _bench(args) -> int | None:
+    from labs.kit import bench
+
+    return bench.run()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; its exit code. What a user did wrong is one message, no traceback."""
+    args, rest = parser().parse_known_args(argv)
+    args.pytest = rest
+    if rest and args.command != "test":
+        parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    try:
+        return args.run(args) or 0
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing you wrote was lost.", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,137 @@
+"""Run a notebook from its first cell to its last, in an environment that is always the same."""
+
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+from labs.kit import manifest, material
+from labs.kit.errors import UserError
+from labs.kit.normalise import dumps, normalise, parse
+
+CELL_SECONDS = 60  # a lesson's whole compute is about 3 s; past this a cell hangs
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """The variables that every test run of a lesson shares; `folder` is its workspace.
+
+    Seeds, thread counts and telemetry are fixed, so that a lesson's output depends
+    on its parameters alone.
+    """
+    return {
+        "LABS_WORKSPACE": str(folder),
+        "PYTHONHASHSEED": "0",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+
+
+@contextmanager
+def temporary_workspace():
+    """A workspace folder of one run's own, removed afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="mlops-labs-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_notebook(path: Path) -> NotebookNode:
+    """The notebook at `path`; raises UserError that names the file and what is wrong."""
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such notebook; check its slug in course.toml.") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: not a notebook ({error}). Restore it with: git checkout -- {path.name}"
+        ) from None
+
+
+def execute(
+    notebook: NotebookNode, name: str, env: dict[str, str], seconds: float = CELL_SECONDS
+) -> NotebookNode:
+    """Run every cell of `notebook` in a fresh kernel, in place, and return it.
+
+    `env` is added to this process's environment; `seconds` is the limit for each
+    cell. Raises UserError that names the notebook and the cell if a cell fails,
+    does not end, or takes the kernel down.
+    """
+    import os
+
+    started: dict[str, NotebookNode] = {}
+    client = NotebookClient(
+        notebook,
+        timeout=seconds,
+        kernel_name="python3",
+        record_timing=False,
+        store_widget_state=False,
+        shutdown_kernel="immediate",
+        on_cell_execute=lambda cell, cell_index: started.update(cell=cell, index=cell_index),
+    )
+    try:
+        client.execute(env={**os.environ, **env})
+    except CellTimeoutError:
+        raise UserError(
+            f"{_place(name, started)} did not end within {seconds:g} seconds. "
+            "Make it do less, or stop what it waits for."
+        ) from None
+    except DeadKernelError:
+        raise UserError(
+            f"{_place(name, started)} took the kernel down (it ended without an answer). "
+            "Look for os._exit, a crash in a compiled library, or too little memory."
+        ) from None
+    except CellExecutionError as error:
+        raise UserError(
+            f"{_place(name, started)} failed: {error.ename}: {error.evalue}\n"
+            f"{_source(started)}\nRun that cell in JupyterLab to see the whole traceback."
+        ) from None
+    return notebook
+
+
+def _place(name: str, started: dict) -> str:
+    if not started:
+        return f"{name}: the kernel did not start, or"
+    return f"{name}: cell {started['index'] + 1} ({started['cell'].get('id', 'no id')})"
+
+
+def _source(started: dict) -> str:
+    lines = started["cell"].source.splitlines() if started else []
+    return "\n".join(f"    {line}" for line in lines[:12])
+
+
+def refresh(slugs: Iterable[str] = ()) -> Iterator[tuple[str, bool]]:
+    """Execute lessons (default: all) and store their outputs in normal form.
+
+    Yields the slug of each and whether its file changed. A lesson that fails
+    keeps its file as it was.
+    """
+    course = manifest.read()
+    for lesson in [course.lesson(slug) for slug in slugs] or course.lessons:
+        yield lesson.slug, _refresh(lesson)
+
+
+def _refresh(lesson: manifest.Lesson) -> bool:
+    path = material.root() / lesson.path
+    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    notebook = read_notebook(path)
+    with temporary_workspace() as folder:
+        execute(notebook, str(lesson.path), environment(folder))
+    after = dumps(normalise(notebook))
+    if after != before:
+        path.write_text(after, encoding="utf-8")
+    return after != before
+
+
+def main(slugs: Iterable[str]) -> int:
+    """Refresh lessons and say which files changed."""
+    for slug, changed in refresh(slugs):
+        print(f"{slug}: {'outputs stored' if changed else 'unchanged'}", flush=True)
+    return 0

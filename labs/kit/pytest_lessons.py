@@ -1,0 +1,89 @@
+"""A pytest plugin: each lesson in a workspace of its own, and a table at the end.
+
+nbval runs a notebook as one pytest item for each cell; papermill runs it as one
+test that carries the marker `lesson`. This plugin gives every nbval kernel a
+fresh workspace and the fixed environment, sums up both for each lesson, and
+leaves the report that `labs.kit.verify` reads.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from labs.kit.execute import environment
+
+REPORT = "LABS_LESSON_REPORT"  # environment variable: where to write the report
+
+
+def pytest_configure(config):
+    """Register the marker and, in the controlling process, the collector of results."""
+    config.addinivalue_line("markers", "lesson(slug): a papermill run of this lesson")
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Results(), "labs-results")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Before the first cell of a notebook, put its kernel-to-be into a fresh workspace."""
+    notebook = item.parent
+    if type(notebook).__name__ != "IPyNbFile" or hasattr(notebook, "labs_workspace"):
+        return
+    notebook.labs_workspace = tempfile.mkdtemp(prefix="mlops-labs-")
+    os.environ.update(environment(Path(notebook.labs_workspace)))
+    notebook.addfinalizer(lambda: shutil.rmtree(notebook.labs_workspace, ignore_errors=True))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Let each report say which lesson it belongs to and how it was run."""
+    report = (yield).get_result()
+    marker = item.get_closest_marker("lesson")
+    if marker:
+        report.user_properties.append(("lesson", (marker.args[0], "papermill")))
+    elif type(item.parent).__name__ == "IPyNbFile":
+        report.user_properties.append(("lesson", (item.path.stem, "nbval")))
+
+
+class Results:
+    """Sums up seconds and outcomes for each lesson and runner."""
+
+    def __init__(self):
+        self.lessons: dict[str, dict] = {}
+
+    def pytest_runtest_logreport(self, report):
+        """Add one report (setup, call or teardown) to its lesson."""
+        for name, value in report.user_properties:
+            if name == "lesson":
+                self.add(*value, report)
+
+    def add(self, slug, runner, report):
+        """Count the seconds; one failure anywhere makes the runner's outcome `failed`."""
+        lesson = self.lessons.setdefault(slug, {"seconds": 0.0})
+        lesson["seconds"] += report.duration
+        if report.failed:
+            lesson[runner] = "failed"
+            lesson.setdefault("first_failure", report.nodeid)
+        elif report.when == "call":
+            lesson.setdefault(runner, report.outcome)
+
+    def pytest_terminal_summary(self, terminalreporter):
+        """Print the table of lessons."""
+        if not self.lessons:
+            return
+        terminalreporter.section("lessons")
+        width = max(map(len, self.lessons))
+        terminalreporter.line(f"{'lesson':{width}}  {'nbval':8}  {'papermill':9}  seconds")
+        for slug, lesson in sorted(self.lessons.items()):
+            terminalreporter.line(
+                f"{slug:{width}}  {lesson.get('nbval', '-'):8}  "
+                f"{lesson.get('papermill', '-'):9}  {lesson['seconds']:7.1f}"
+            )
+
+    def pytest_sessionfinish(self):
+        """Write the report where the environment asks for it."""
+        if path := os.environ.get(REPORT):
+            Path(path).write_text(json.dumps(self.lessons, indent=1), encoding="utf-8")

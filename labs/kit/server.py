@@ -1,0 +1,183 @@
+"""`labs start`: the workspace, JupyterLab on top of it, and the book beside it."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+import webbrowser
+from pathlib import Path
+
+from labs.kit import manifest, workspace
+from labs.kit.errors import UserError
+from labs.kit.execute import environment
+
+PORT = 8888  # Jupyter's usual one; the next free one is taken if it is in use
+READY_SECONDS = 90  # a slow laptop needs about 20
+LAB_SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {
+        "fetchNews": "false",
+        "checkForUpdates": False,
+    }
+}  # nothing asks the network on the learner's behalf
+
+
+def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") -> None:
+    """Prepare the workspace, start JupyterLab in it, and stay until it ends.
+
+    If one runs there already, its address is shown and nothing is started.
+    """
+    course = manifest.read()
+    lesson = course.lesson(slug) if slug else course.lessons[0]
+    _tell(folder, workspace.prepare(folder))
+    with workspace.Locked(folder / ".labs" / "start.lock"):
+        running = find(folder)
+        process = None if running else _launch(folder, port)
+        server = running or _wait(folder, process)
+    place = address(server, course.workspace_path(lesson))
+    if running:
+        print(f"JupyterLab already runs in {folder}.")
+    elif server["port"] != port:
+        print(f"Port {port} is in use, so JupyterLab took {server['port']}.")
+    print(f"The labs are open at\n\n    {place}\n", flush=True)
+    if browser:
+        webbrowser.open(place)
+    if process:
+        print("Leave this window open. Ctrl-C stops the labs; your work is saved.", flush=True)
+        _stay(process)
+
+
+def _tell(folder: Path, done: workspace.Prepared) -> None:
+    if done.written:
+        print(f"Wrote {len(done.written)} new lesson(s) to {folder}.")
+    for path in done.renewed:
+        print(f"Renewed {path}: you had not changed it.")
+    for kept in done.kept:
+        print(f"You changed {kept.lesson}: your copy is kept, the new one is {kept.offered}.")
+
+
+def find(folder: Path) -> dict | None:
+    """What is known of the JupyterLab that runs in `folder`: url, token, port; or None."""
+    from jupyter_server.serverapp import list_running_servers
+
+    for server in list_running_servers():
+        if Path(server["root_dir"]) == folder and _answers(server):
+            return server
+    return None
+
+
+def _answers(server: dict) -> bool:
+    request = urllib.request.Request(
+        server["url"] + "api/status", headers={"Authorization": f"token {server['token']}"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
+
+
+def address(server: dict, path: Path) -> str:
+    """The address that opens the file `path` of the workspace in JupyterLab."""
+    token = f"?token={server['token']}" if server["token"] else ""
+    return f"{server['url']}lab/tree/{path.as_posix()}{token}"
+
+
+def _launch(folder: Path, port: int) -> subprocess.Popen:
+    settings = folder / ".labs" / "lab-settings"
+    settings.mkdir(parents=True, exist_ok=True)
+    (settings / "overrides.json").write_text(json.dumps(LAB_SETTINGS), encoding="utf-8")
+    command = [
+        *(sys.executable, "-m", "jupyterlab", "--no-browser"),
+        f"--ServerApp.root_dir={folder}",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=50",
+        "--ServerApp.jpserver_extensions={'labs.kit.book_server': True}",
+        f"--LabApp.app_settings_dir={settings}",
+        "--LabApp.extension_manager=readonly",
+    ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    _build_book_meanwhile()
+    with open(_log(folder), "w", encoding="utf-8") as log:
+        return subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            env={**os.environ, **environment(folder)},
+            start_new_session=True,  # so that Ctrl-C is ours to handle, without a prompt
+        )
+
+
+def _build_book_meanwhile() -> None:
+    """Build the book in the background; its page says so until it is there."""
+    subprocess.Popen(
+        [sys.executable, "-m", "labs", "book"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def _log(folder: Path) -> Path:
+    return folder / ".labs" / "jupyter.log"
+
+
+def _wait(folder: Path, process: subprocess.Popen) -> dict:
+    deadline = time.monotonic() + READY_SECONDS
+    try:
+        while time.monotonic() < deadline and process.poll() is None:
+            if server := find(folder):
+                return server
+            time.sleep(0.1)
+    except BaseException:
+        process.terminate()
+        raise
+    process.terminate()
+    last = _log(folder).read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
+    raise UserError(
+        "JupyterLab did not start. Its last lines were:\n    "
+        + "\n    ".join(last)
+        + f"\nRun `labs doctor`; the whole log is {_log(folder)}."
+    )
+
+
+def _stay(process: subprocess.Popen) -> None:
+    try:
+        process.wait()
+    except KeyboardInterrupt:
+        print("\nStopping the labs. Start them again with the same command.")
+    finally:
+        process.terminate()
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def port_is_free(port: int) -> bool:
+    """Whether a server could listen on `port` of this machine's loopback."""
+    with socket.socket() as probe:
+        if os.name != "nt":
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def open_lesson(slug: str, folder: Path, port: int = PORT, browser: bool = True) -> None:
+    """Open the learner's copy of one lesson, in the JupyterLab that runs or in a new one."""
+    path = workspace.open_lesson(slug, folder)
+    if server := find(folder):
+        place = address(server, path.relative_to(folder))
+        print(place)
+        if browser:
+            webbrowser.open(place)
+    else:
+        start(folder, port, browser, slug)

@@ -1,0 +1,200 @@
+"""The learner's own folder: numbered copies of the lessons, never overwritten.
+
+State is in `.labs/workspace.json`: for each lesson the path and the hash of the
+sources that the kit last wrote. A copy whose sources still have that hash is the
+kit's to renew; any other is the learner's to keep.
+"""
+
+import datetime
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from labs.kit import manifest, material
+from labs.kit.errors import UserError
+from labs.kit.execute import read_notebook
+from labs.kit.normalise import dumps, parse, source_hash
+
+STATE = Path(".labs") / "workspace.json"
+
+
+def default_folder() -> Path:
+    """The workspace: the environment variable LABS_WORKSPACE, or `~/mlops-labs`."""
+    named = os.environ.get("LABS_WORKSPACE")
+    return Path(named or "~/mlops-labs").expanduser().resolve()
+
+
+def lesson_folder(slug: str) -> Path:
+    """A new, empty folder of one lesson's own in the workspace, for its registry and files.
+
+    Folders of earlier runs are removed, so that a lesson that is run again starts
+    from nothing. The name is new each time: a database that this kernel still
+    holds open from an earlier run can then never be mistaken for the new one.
+    """
+    lesson = default_folder() / ".labs" / "lessons" / slug
+    shutil.rmtree(lesson, ignore_errors=True)
+    lesson.mkdir(parents=True, exist_ok=True)
+    return Path(tempfile.mkdtemp(prefix="run-", dir=lesson))
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A lesson that the learner changed; the kit's new version lies beside it."""
+
+    lesson: str
+    offered: Path
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What `prepare` did: paths written, renewed and moved, and lessons it left alone."""
+
+    written: list[Path]
+    renewed: list[Path]
+    kept: list[Kept]
+
+
+def prepare(folder: Path, slugs: list[str] | None = None) -> Prepared:
+    """Bring the lessons in the workspace `folder` up to date, losing nothing.
+
+    New lessons are written. A copy that the learner has not changed is renewed,
+    after a backup if it was run. A changed copy is kept, and the new version is
+    put beside it as `….new.ipynb`. Raises UserError if the folder cannot be used.
+    """
+    course = manifest.read()
+    lessons = [course.lesson(slug) for slug in slugs] if slugs else list(course.lessons)
+    done = Prepared([], [], [])
+    try:
+        (folder / ".labs").mkdir(parents=True, exist_ok=True)
+        with Locked(folder / ".labs" / "lock"):
+            state = _read_state(folder)
+            try:
+                for lesson in lessons:
+                    _prepare(folder, course.workspace_path(lesson), lesson, state, done)
+            finally:
+                _write(folder / STATE, json.dumps(state, indent=1, sort_keys=True) + "\n")
+    except OSError as error:
+        raise UserError(
+            f"The workspace {folder} cannot be written: {error.strerror or error}. "
+            "Free some space or mend its permissions, or choose another folder with "
+            "--workspace FOLDER."
+        ) from None
+    return done
+
+
+def _prepare(folder: Path, place: Path, lesson: manifest.Lesson, state: dict, done: Prepared):
+    text = (material.root() / lesson.path).read_text(encoding="utf-8")
+    new = source_hash(parse(text))
+    known = state.get(lesson.slug, {})
+    target = folder / place
+    _move(folder, known.get("path"), target)
+    if not target.exists():
+        _write(target, _learner_copy(text))
+        done.written.append(place)
+    elif known.get("sources") == new and known.get("text") == _digest(text):
+        return
+    elif _sources_of(target) == known.get("sources"):
+        _backup(folder, target)
+        _write(target, _learner_copy(text))
+        done.renewed.append(place)
+    elif known.get("offered") != new and _sources_of(target) != new:
+        offered = target.with_suffix(".new.ipynb")
+        _write(offered, _learner_copy(text))
+        done.kept.append(Kept(lesson.slug, offered.relative_to(folder)))
+        state[lesson.slug] = {**known, "path": place.as_posix(), "offered": new}
+        return
+    elif known.get("offered") == new:
+        return
+    state[lesson.slug] = {"path": place.as_posix(), "sources": new, "text": _digest(text)}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _learner_copy(text: str) -> str:
+    """The lesson as a learner gets it: without the presenter's notes cells."""
+    notebook = parse(text)
+    notebook.cells = [c for c in notebook.cells if "notes" not in c.metadata.get("tags", [])]
+    return dumps(notebook)
+
+
+def _sources_of(path: Path) -> str | None:
+    """The source hash of a learner's file, or None if it cannot be read as a notebook."""
+    try:
+        return source_hash(parse(path.read_text(encoding="utf-8")))
+    except (ValueError, UnicodeDecodeError):
+        return None
+
+
+def _move(folder: Path, before: str | None, target: Path) -> None:
+    """Follow a lesson whose number changed, with whatever the learner wrote in it."""
+    if before and (folder / before).exists() and not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(folder / before, target)
+
+
+def _backup(folder: Path, path: Path) -> Path:
+    stamp = datetime.datetime.now().strftime("%Y-%m-%d-%H%M%S-%f")
+    kept = folder / ".labs" / "backups" / f"{path.stem}-{stamp}.ipynb"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(path, kept)
+    return kept
+
+
+def _write(path: Path, text: str) -> None:
+    """Write whole or not at all: a full disk leaves the old file as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _read_state(folder: Path) -> dict:
+    try:
+        state = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        return state if isinstance(state, dict) else {}
+    except (FileNotFoundError, ValueError):
+        return {}  # without it every changed copy counts as the learner's, which is safe
+
+
+class Locked:
+    """One process at a time between `with` and its end; the others wait."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __enter__(self):
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.stream = open(self.path, "a")
+        if os.name == "nt":
+            import msvcrt
+
+            msvcrt.locking(self.stream.fileno(), msvcrt.LK_LOCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(self.stream, fcntl.LOCK_EX)
+
+    def __exit__(self, *error):
+        self.stream.close()
+
+
+def open_lesson(slug: str, folder: Path) -> Path:
+    """The path of the learner's copy of one lesson, written first if it is not there."""
+    course = manifest.read()
+    lesson = course.lesson(slug)
+    prepare(folder, [slug])
+    path = folder / course.workspace_path(lesson)
+    read_notebook(path)
+    return path

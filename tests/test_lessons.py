@@ -1,0 +1,56 @@
+"""Every lesson under papermill, with parameters other than the stored ones."""
+
+import os
+
+import nbformat
+import papermill
+import pytest
+
+from labs.kit import manifest, material
+from labs.kit.execute import CELL_SECONDS, environment
+from labs.kit.verify import RELEASE
+
+COURSE = manifest.read()
+
+
+def parameter_sets():
+    for lesson in COURSE.lessons:
+        release = lesson.release if os.environ.get(RELEASE) else ()
+        for number, values in enumerate([lesson.parameters, *release]):
+            yield pytest.param(
+                lesson,
+                values,
+                id=f"lesson_{lesson.slug}_{number}",
+                marks=pytest.mark.lesson(lesson.slug),
+            )
+
+
+@pytest.mark.parametrize(("lesson", "values"), parameter_sets())
+def test_papermill(lesson, values, tmp_path, monkeypatch):
+    for name, value in environment(tmp_path / "workspace").items():
+        monkeypatch.setenv(name, value)
+    done = tmp_path / "done.ipynb"
+    papermill.execute_notebook(
+        str(material.root() / lesson.path),
+        str(done),
+        parameters=values,
+        kernel_name="python3",
+        cwd=str(tmp_path),
+        execution_timeout=CELL_SECONDS,
+        progress_bar=False,
+        request_save_on_cell_execute=False,
+        autosave_cell_every=0,
+        shutdown_kernel="immediate",
+    )
+    code = [cell for cell in nbformat.read(done, 4).cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+
+
+@pytest.mark.parametrize("lesson", COURSE.lessons, ids=lambda lesson: lesson.slug)
+def test_parameters_are_the_lessons_own(lesson):
+    """papermill only warns of a parameter that the notebook does not have."""
+    notebook = material.root() / lesson.path
+    known = papermill.inspect_notebook(str(notebook))
+    for values in (lesson.parameters, *lesson.release):
+        assert set(values) <= set(known), f"{lesson.slug} has only {set(known)}"
+        assert any(repr(value) != known[name]["default"] for name, value in values.items())
