@@ -1,0 +1,1 @@
+"""Norrmotor, the fictional carmaker of the labs: its data, seeded and synthetic."""
