@@ -29,12 +29,20 @@ def pytest_configure(config):
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item):
     """Before the first cell of a notebook, put its kernel-to-be into a fresh workspace."""
-    notebook = item.parent
-    if type(notebook).__name__ != "IPyNbFile" or hasattr(notebook, "labs_workspace"):
-        return
-    notebook.labs_workspace = tempfile.mkdtemp(prefix="mlops-labs-")
-    os.environ.update(environment(Path(notebook.labs_workspace)))
-    notebook.addfinalizer(lambda: shutil.rmtree(notebook.labs_workspace, ignore_errors=True))
+    if _is_cell(item) and not hasattr(item.parent, "labs_workspace"):
+        item.parent.labs_workspace = Path(tempfile.mkdtemp(prefix="mlops-labs-"))
+        os.environ.update(environment(item.parent.labs_workspace))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item, nextitem):
+    """After the last cell, remove that workspace."""
+    if _is_cell(item) and (nextitem is None or nextitem.parent is not item.parent):
+        shutil.rmtree(item.parent.labs_workspace, ignore_errors=True)
+
+
+def _is_cell(item) -> bool:
+    return type(item.parent).__name__ == "IPyNbFile"
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -44,7 +52,7 @@ def pytest_runtest_makereport(item, call):
     marker = item.get_closest_marker("lesson")
     if marker:
         report.user_properties.append(("lesson", (marker.args[0], "papermill")))
-    elif type(item.parent).__name__ == "IPyNbFile":
+    elif _is_cell(item):
         report.user_properties.append(("lesson", (item.path.stem, "nbval")))
 
 

@@ -67,6 +67,7 @@ def prepare(folder: Path, slugs: list[str] | None = None) -> Prepared:
     """
     course = manifest.read()
     lessons = [course.lesson(slug) for slug in slugs] if slugs else list(course.lessons)
+    texts = {lesson.slug: _pristine(lesson) for lesson in lessons}
     done = Prepared([], [], [])
     try:
         (folder / ".labs").mkdir(parents=True, exist_ok=True)
@@ -74,7 +75,8 @@ def prepare(folder: Path, slugs: list[str] | None = None) -> Prepared:
             state = _read_state(folder)
             try:
                 for lesson in lessons:
-                    _prepare(folder, course.workspace_path(lesson), lesson, state, done)
+                    place, text = course.workspace_path(lesson), texts[lesson.slug]
+                    state[lesson.slug] = _one(folder, place, text, state.get(lesson.slug), done)
             finally:
                 _write(folder / STATE, json.dumps(state, indent=1, sort_keys=True) + "\n")
     except OSError as error:
@@ -86,41 +88,43 @@ def prepare(folder: Path, slugs: list[str] | None = None) -> Prepared:
     return done
 
 
-def _prepare(folder: Path, place: Path, lesson: manifest.Lesson, state: dict, done: Prepared):
-    text = (material.root() / lesson.path).read_text(encoding="utf-8")
-    new = source_hash(parse(text))
-    known = state.get(lesson.slug, {})
-    target = folder / place
-    _move(folder, known.get("path"), target)
+def _pristine(lesson: manifest.Lesson) -> str:
+    """The lesson as a learner gets it: without the presenter's notes cells."""
+    notebook = read_notebook(material.root() / lesson.path)
+    notebook.cells = [c for c in notebook.cells if "notes" not in c.metadata.get("tags", [])]
+    return dumps(notebook)
+
+
+def _one(folder: Path, place: Path, text: str, known: dict | None, done: Prepared) -> dict:
+    """Bring one lesson up to date; returns what is to be remembered of it."""
+    target, new = folder / place, source_hash(parse(text))
+    fresh = {"path": place.as_posix(), "sources": new, "text": _digest(text)}
+    if known:
+        _move(folder, known["path"], target)
     if not target.exists():
-        _write(target, _learner_copy(text))
+        _write(target, text)
         done.written.append(place)
-    elif known.get("sources") == new and known.get("text") == _digest(text):
-        return
-    elif _sources_of(target) == known.get("sources"):
+        return fresh
+    known = {**(known or {"sources": "lost", "text": "lost"}), "path": place.as_posix()}
+    if known["text"] == fresh["text"] or known.get("offered") == new:
+        return known
+    if _sources_of(target) == new:
+        return fresh
+    if _sources_of(target) == known["sources"]:
         _backup(folder, target)
-        _write(target, _learner_copy(text))
+        _write(target, text)
         done.renewed.append(place)
-    elif known.get("offered") != new and _sources_of(target) != new:
-        offered = target.with_suffix(".new.ipynb")
-        _write(offered, _learner_copy(text))
-        done.kept.append(Kept(lesson.slug, offered.relative_to(folder)))
-        state[lesson.slug] = {**known, "path": place.as_posix(), "offered": new}
-        return
-    elif known.get("offered") == new:
-        return
-    state[lesson.slug] = {"path": place.as_posix(), "sources": new, "text": _digest(text)}
+        return fresh
+    offered = target.with_suffix(".new.ipynb")
+    if offered.exists():
+        _backup(folder, offered)
+    _write(offered, text)
+    done.kept.append(Kept(place.stem, offered.relative_to(folder)))
+    return {**known, "offered": new}
 
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _learner_copy(text: str) -> str:
-    """The lesson as a learner gets it: without the presenter's notes cells."""
-    notebook = parse(text)
-    notebook.cells = [c for c in notebook.cells if "notes" not in c.metadata.get("tags", [])]
-    return dumps(notebook)
 
 
 def _sources_of(path: Path) -> str | None:

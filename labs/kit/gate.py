@@ -1,0 +1,137 @@
+"""The static gate: what neither nbval nor papermill can see in a stored lesson.
+
+`problems` reads the notebook and runs nothing. Each rule is a function from the
+notebook to sentences that name the cell and say what to do.
+"""
+
+import re
+from collections.abc import Iterator
+
+from nbformat import NotebookNode
+
+IGNORED_SHARE = 0.1  # of a lesson's code cells may have outputs that nbval ignores
+GROUP = r"[,\u00a0\u202f]"  # what stands between thousands
+NUMBER = re.compile(rf"(?<![\w.,/-])\d+(?:{GROUP}\d{{3}})*(?:\.\d+)?(?![\w/]|-\w)")
+OPENING = ("What you'll do", "What you'll learn", "What you'll need", "Time")
+
+
+def problems(notebook: NotebookNode) -> list[str]:
+    """Everything that is wrong with a stored lesson; empty if nothing is."""
+    rules = (
+        _executed_in_order,
+        _outputs_worth_comparing,
+        _prose_between_cells,
+        _unsupported_numbers,
+        _opening,
+        _alternative_text,
+    )
+    return [problem for rule in rules for problem in rule(notebook)]
+
+
+def _code(notebook: NotebookNode) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def _executed_in_order(notebook: NotebookNode) -> Iterator[str]:
+    """nbval passes a cell without a number vacuously."""
+    for count, cell in enumerate(_code(notebook), 1):
+        if cell.execution_count != count:
+            yield (
+                f"cell {cell.id}: was executed as {cell.execution_count}, not {count}; "
+                "store outputs with: labs refresh"
+            )
+
+
+def _outputs_worth_comparing(notebook: NotebookNode) -> Iterator[str]:
+    """No hidden error, no semicolon that nbval trips over, few outputs ignored."""
+    code = _code(notebook)
+    ignored = [cell for cell in code if "nbval-ignore-output" in cell.metadata.get("tags", [])]
+    if len(ignored) > IGNORED_SHARE * len(code):
+        yield f"{len(ignored)} of {len(code)} outputs are ignored, above {IGNORED_SHARE:.0%}"
+    for cell in code:
+        if cell.source.rstrip().endswith(";"):
+            yield f"cell {cell.id}: ends with a semicolon; write `_ = ...` instead"
+        for line in cell.source.splitlines():
+            if line.lstrip().startswith(("!", "%")):
+                yield f"cell {cell.id}: {line.strip()!r} is a magic, and nbval passes what follows"
+        for output in cell.outputs:
+            if output.output_type == "error":
+                yield f"cell {cell.id}: shows an error; catch it and print it"
+            if output.output_type == "stream" and output.name == "stderr":
+                yield f"cell {cell.id}: writes to stderr: {output.text.strip()[:80]!r}"
+
+
+def _prose_between_cells(notebook: NotebookNode) -> Iterator[str]:
+    """Prose before and after each code cell."""
+    previous = None
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and (previous is None or previous.cell_type == "code"):
+            yield f"cell {cell.id}: no sentence before it"
+        previous = cell
+    if previous is None or previous.cell_type == "code":
+        yield "the lesson ends with a code cell; say what was seen"
+
+
+def _plain(markdown: str) -> str:
+    """Prose without code, links, formulas, headings and sources."""
+    text = markdown.split("## Sources")[0]
+    text = re.sub(r"```.*?```|`[^`]*`|\$[^$]*\$", " ", text, flags=re.S)
+    text = re.sub(r"\]\([^)]*\)|<[^>]*>|https?://\S+", " ", text)
+    return re.sub(r"(?m)^\s*(#.*|\d+\.)", " ", text)
+
+
+def _numbers(text: str) -> set[str]:
+    return {re.sub(GROUP, "", match) for match in NUMBER.findall(text)}
+
+
+def _supported(notebook: NotebookNode) -> set[str]:
+    """Numbers that the lesson's code states or its outputs show."""
+    supported: set[str] = set()
+    for cell in _code(notebook):
+        supported |= _numbers(re.sub(r"[()\[\]{}=*+<>:\"'_%/-]", " ", cell.source))
+        for output in cell.outputs:
+            texts = [output.get("text", "")]
+            texts += [v for k, v in output.get("data", {}).items() if k.startswith("text/")]
+            for text in texts:
+                visible = re.sub(r"base64,[A-Za-z0-9+/=]+", " ", str(text))
+                supported |= _numbers(re.sub(r"[()\[\]{}=*+<>:\"'%/-]", " ", visible))
+    return supported
+
+
+def _unsupported_numbers(notebook: NotebookNode) -> Iterator[str]:
+    """A number in prose must stand in an output or in code of the same lesson.
+
+    Passages that cite are exempt: a paragraph that links to its source, or that is
+    tagged so (cell tag `cites`); so are whole numbers up to 10 and the opening.
+    """
+    supported = _supported(notebook)
+    for cell in notebook.cells[1:]:
+        if cell.cell_type != "markdown" or "cites" in cell.metadata.get("tags", []):
+            continue
+        for paragraph in cell.source.split("\n\n"):
+            if "](http" in paragraph:
+                continue
+            for number in sorted(_numbers(_plain(paragraph))):
+                small = number.isdigit() and int(number) <= 10
+                if not small and number not in supported:
+                    yield f"cell {cell.id}: says {number}, which no output of this lesson shows"
+
+
+def _opening(notebook: NotebookNode) -> Iterator[str]:
+    first = notebook.cells[0].source if notebook.cells else ""
+    if not first.startswith("# "):
+        yield "the first cell does not open with the title, as '# Roll back a bad release'"
+    for heading in OPENING:
+        if heading not in first:
+            yield f"the first cell does not say {heading!r}"
+
+
+def _alternative_text(notebook: NotebookNode) -> Iterator[str]:
+    for cell in _code(notebook):
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if "image/png" in data or "image/svg+xml" in data:
+                yield f"cell {cell.id}: shows a bare picture; use labs.kit.display.show"
+            for image in re.findall(r"<img [^>]{0,2000}", str(data.get("text/html", ""))):
+                if not re.search(r'alt="[^"]+"', image):
+                    yield f"cell {cell.id}: an image has no alternative text"

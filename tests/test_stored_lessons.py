@@ -1,0 +1,128 @@
+"""What is stored: every lesson executed, compared for real, and in normal form."""
+
+import copy
+
+import nbformat
+import pytest
+
+from labs.kit import gate, manifest, material
+from labs.kit.execute import environment, execute, read_notebook
+from labs.kit.normalise import bare_png, dumps, normalise, parse
+
+COURSE = manifest.read()
+LESSONS = pytest.mark.parametrize("lesson", COURSE.lessons, ids=lambda lesson: lesson.slug)
+
+
+def stored(lesson):
+    return read_notebook(material.root() / lesson.path)
+
+
+@LESSONS
+def test_a_stored_lesson_passes_the_gate(lesson):
+    assert gate.problems(stored(lesson)) == []
+
+
+@LESSONS
+def test_executing_again_leaves_the_file_byte_identical(lesson, tmp_path):
+    before = (material.root() / lesson.path).read_text(encoding="utf-8")
+    notebook = execute(parse(before), lesson.slug, environment(tmp_path))
+    assert dumps(normalise(notebook)) == before
+
+
+@LESSONS
+def test_the_title_is_the_manifests(lesson):
+    assert stored(lesson).cells[0].source.splitlines()[0] == f"# {lesson.title}"
+
+
+def test_slugs_agree_between_manifest_and_files():
+    listed = {lesson.path.as_posix() for lesson in COURSE.lessons}
+    root = material.root()
+    found = {path.relative_to(root).as_posix() for path in (root / "notebooks").rglob("*.ipynb")}
+    found = {path for path in found if ".ipynb_checkpoints" not in path}
+    assert found - listed == set(), "only in notebooks/"
+    assert listed - found == set(), "only in exercises/course.toml"
+
+
+def lesson_of(*cells):
+    """A small lesson that the gate accepts, with `cells` in the middle."""
+    new = nbformat.v4
+    opening = "# Try a thing\n\n" + "\n\n".join(f"**{name}** x" for name in gate.OPENING)
+    notebook = new.new_notebook(cells=[new.new_markdown_cell(opening), *cells])
+    notebook.cells.append(new.new_markdown_cell("That was it."))
+    for count, cell in enumerate(c for c in notebook.cells if c.cell_type == "code"):
+        cell.execution_count = count + 1
+    return notebook
+
+
+def code(source, *outputs, **more):
+    return nbformat.v4.new_code_cell(source, outputs=list(outputs), **more)
+
+
+def printed(text, name="stdout"):
+    return nbformat.v4.new_output("stream", name=name, text=text)
+
+
+def drawn(alt):
+    html = f'<img {alt} src="data:image/png;base64,AA==">'
+    return nbformat.v4.new_output("display_data", data={"text/html": html})
+
+
+def prose(text):
+    return nbformat.v4.new_markdown_cell(text)
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([code("x = 1"), code("y = 2")], "no sentence before it"),
+        ([code("x = 1;")], "semicolon"),
+        ([code("%nosuchmagic\nraise ValueError")], "is a magic"),
+        ([code("x", printed("careful", "stderr"))], "stderr"),
+        ([code("x", nbformat.v4.new_output("error", ename="E", evalue="v"))], "shows an error"),
+        ([code("x", metadata={"tags": ["nbval-ignore-output"]})], "outputs are ignored"),
+        ([code("x", printed("0.97")), prose("We saw 0.98 here.")], "says 0.98"),
+        ([code("x", printed("12,500 rows")), prose("All 12,600 rows.")], "says 12600"),
+        ([code("plot()", drawn(""))], "no alternative text"),
+    ],
+)
+def test_the_gate_sees(cells, said):
+    found = gate.problems(lesson_of(*cells))
+    assert any(said in problem for problem in found), found
+
+
+def test_the_gate_sees_a_cell_that_never_ran():
+    notebook = lesson_of(code("x = 1"))
+    notebook.cells[1].execution_count = None
+    assert "was executed as None, not 1" in gate.problems(notebook)[0]
+
+
+def test_the_gate_passes_supported_numbers_and_described_pictures():
+    notebook = lesson_of(
+        code("rows = 12_500", printed("AUC 0.97"), drawn('alt="A curve that rises"')),
+        prose("The AUC is 0.97 on 12,500 rows; see [the paper, 3.14](https://example.org)."),
+    )
+    assert gate.problems(notebook) == []
+
+
+def test_normalising_twice_is_normalising_once():
+    notebook = lesson_of(code("x", printed("b", "stderr"), printed("a"), printed("c", "stderr")))
+    notebook.cells[1].metadata["ExecuteTime"] = {"start": "now"}
+    notebook.metadata["papermill"] = {"duration": 1.5}
+    once = normalise(notebook)
+    assert [(o.name, o.text) for o in once.cells[1].outputs] == [("stdout", "a"), ("stderr", "bc")]
+    text = dumps(once)
+    assert dumps(normalise(copy.deepcopy(once))) == text == dumps(normalise(parse(text)))
+
+
+def test_pictures_keep_their_pixels_and_lose_their_text():
+    import io
+
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    buffer = io.BytesIO()
+    Figure(figsize=(1, 1)).savefig(buffer, format="png", metadata={"Author": "someone"})
+    bare = bare_png(buffer.getvalue())
+    assert b"someone" in buffer.getvalue() and b"someone" not in bare
+    pixels = [matplotlib.image.imread(io.BytesIO(png)) for png in (buffer.getvalue(), bare)]
+    assert (pixels[0] == pixels[1]).all()

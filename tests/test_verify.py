@@ -1,0 +1,85 @@
+"""`labs test` sees what it must see, and records what it saw."""
+
+import json
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from labs.kit import material, verify
+from labs.kit.errors import UserError
+from labs.kit.pytest_lessons import REPORT
+
+
+def pytest_on(folder, *options):
+    """Run nbval on a folder of notebooks as `labs test` does."""
+    report = folder / "report.json"
+    runner = [sys.executable, "-m", "pytest", "-q", "-p", "labs.kit.pytest_lessons"]
+    nbval = ["--nbval", "--nbval-current-env", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*runner, *nbval, *options, str(folder)],
+        env={**os.environ, REPORT: str(report)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    return done, json.loads(report.read_text()) if report.exists() else {}
+
+
+def save(path, source, stored, tags=()):
+    new = nbformat.v4
+    output = new.new_output("stream", name="stdout", text=stored)
+    cell = new.new_code_cell(
+        source, outputs=[output], execution_count=1, metadata={"tags": list(tags)}
+    )
+    nbformat.write(new.new_notebook(cells=[cell]), path)
+
+
+WORKSPACE = "import os; print(os.environ['LABS_WORKSPACE'])"
+
+
+def test_drifted_outputs_fail_and_faithful_ones_pass(tmp_path):
+    save(tmp_path / "faithful.ipynb", "print(2)", "2\n")
+    save(tmp_path / "drifted.ipynb", "print(2)", "3\n")
+    done, report = pytest_on(tmp_path)
+    assert done.returncode == 1
+    assert report["faithful"]["nbval"] == "passed"
+    assert report["drifted"]["nbval"] == "failed"
+    assert report["drifted"]["first_failure"].endswith("drifted.ipynb::Cell 0")
+    assert "faithful" in done.stdout and "papermill" in done.stdout  # the final table
+
+
+def test_every_notebook_has_a_workspace_of_its_own(tmp_path):
+    for name in ("one", "two"):
+        save(tmp_path / f"{name}.ipynb", WORKSPACE, "not this\n")
+    done, _ = pytest_on(tmp_path, "-n", "2", "--dist", "loadfile")
+    seen = {line for line in done.stdout.splitlines() if "mlops-labs-" in line}
+    assert len({line.strip() for line in seen}) >= 2
+    assert not any(os.path.exists(line.strip()) for line in seen)
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    monkeypatch.setenv("LABS_BUILD", str(tmp_path))
+    return tmp_path / "verified.json"
+
+
+def test_the_record_keeps_lessons_that_did_not_run(recorded):
+    verify._record({"one": {"nbval": "passed", "papermill": "passed", "seconds": 1.234}})
+    verify._record({"two": {"nbval": "failed", "seconds": 0.5}})
+    record = json.loads(recorded.read_text())
+    assert record["one"]["seconds"] == 1.2 and record["one"]["packages"]["mlflow"]
+    assert record["two"]["nbval"] == "failed" and record["two"]["papermill"] == "not run"
+
+
+def test_an_unknown_lesson_is_refused_before_anything_runs():
+    with pytest.raises(UserError, match="did you mean 'welcome'"):
+        verify.run(["welcme"])
+
+
+def test_without_a_clone_it_says_where_the_tests_are(monkeypatch):
+    monkeypatch.setattr(material, "is_clone", lambda: False)
+    with pytest.raises(UserError, match="Clone it and run there"):
+        verify.run([])
