@@ -57,7 +57,8 @@ def parser() -> argparse.ArgumentParser:
     lock.add_argument("--upgrade", action="store_true", help="renew it, and say what breaks")
     lock.add_argument("--adopt", action="store_true", help="keep a renewal although lessons break")
 
-    command("bench", "Run the benchmarks and print the ratios.", _bench)
+    bench = command("bench", "Run the benchmarks and print the ratios.", _bench)
+    bench.add_argument("names", nargs="*", metavar="name", help="only these, for example lessons")
     return top
 
 
@@ -132,7 +133,7 @@ def _lock(args) -> int | None:
 def _bench(args) -> int | None:
     from labs.kit import bench
 
-    return bench.run()
+    return bench.run(args.names)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,0 +1,110 @@
+"""`labs start` with a real JupyterLab: address, second start, busy port, Ctrl-C."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from labs.kit import manifest, server
+from labs.kit.server import find
+
+
+class Started:
+    """A `labs start` in a process of its own, and the lines it has printed."""
+
+    def __init__(self, folder, *options):
+        command = [sys.executable, "-m", "labs.cli", "start", "--no-browser"]
+        self.process = subprocess.Popen(
+            [*command, "--workspace", str(folder), *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "LABS_BUILD": str(folder.parent / "build")},
+        )
+        self.lines: list[str] = []
+
+    def address(self):
+        for line in self.process.stdout:
+            self.lines.append(line)
+            if "/lab/tree/" in line:
+                return line.strip()
+        pytest.fail("no address in:\n" + "".join(self.lines))
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        self.lines += self.process.stdout.readlines()
+        return self.process.wait(30)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "my labs ä"
+
+
+def test_start_serves_the_welcome_page_and_a_second_start_finds_it(folder):
+    first = Started(folder)
+    address = first.address()
+    welcome = manifest.read().workspace_path(manifest.read().lessons[0])
+    assert re.search(rf"/lab/tree/{welcome.as_posix()}\?token=\w+$", address)
+    with urllib.request.urlopen(address) as page:
+        assert page.status == 200
+    second = Started(folder)
+    assert second.address() == address
+    assert second.process.wait(30) == 0
+    assert "already runs" in "".join(second.lines)
+    assert first.stop() == 0
+    assert "Traceback" not in "".join(first.lines)
+    assert find(folder) is None
+
+
+def test_two_starts_at_once_share_one_server(folder):
+    started = [Started(folder), Started(folder)]
+    assert started[0].address() == started[1].address()
+    owner = next(s for s in started if s.process.poll() is None or "Leave" in "".join(s.lines))
+    for one in started:
+        if one.process.poll() is None:
+            one.stop()
+    assert owner and find(folder) is None
+
+
+def test_a_busy_port_is_passed_over_and_said(folder):
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        assert not server.port_is_free(port)
+        started = Started(folder, "--port", str(port))
+        address = started.address()
+        started.stop()
+    assert f"Port {port} is in use, so JupyterLab took" in "".join(started.lines)
+    assert f":{port}/" not in address
+
+
+def test_ctrl_c_while_it_starts_leaves_nothing_behind(folder):
+    started = Started(folder)
+    while not (folder / ".labs" / "jupyter.log").exists():
+        time.sleep(0.05)
+    started.process.send_signal(signal.SIGINT)
+    rest = started.process.communicate(timeout=60)[0]
+    assert "Traceback" not in rest
+    deadline = time.monotonic() + 30
+    while find(folder) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert find(folder) is None
+
+
+def test_a_server_that_cannot_start_shows_its_last_words(folder, monkeypatch):
+    from labs.kit.errors import UserError
+
+    monkeypatch.setattr(server, "LAB_SETTINGS", {})
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder / "config"))
+    (folder / "config").mkdir(parents=True)
+    (folder / "config" / "jupyter_server_config.py").write_text("raise SystemExit('no way')")
+    with pytest.raises(UserError, match=r"JupyterLab did not start[\s\S]*labs doctor"):
+        server.start(folder, browser=False)
