@@ -18,7 +18,7 @@ MAY_IMPORT = {
     "governance": {"deployment"},
     "strategy": set(),
     "cli.py": TOPICS | {"company", "kit"},
-    "__main__.py": {"cli.py"},
+    "__main__.py": {"cli.py", "kit"},
     "__init__.py": set(),
 }
 
