@@ -36,8 +36,8 @@ class Started:
                 return line.strip()
         pytest.fail("no address in:\n" + "".join(self.lines))
 
-    def stop(self):
-        self.process.send_signal(signal.SIGINT)
+    def stop(self, how=signal.SIGINT):
+        self.process.send_signal(how)
         self.lines += self.process.stdout.readlines()
         return self.process.wait(30)
 
@@ -81,7 +81,8 @@ def test_a_busy_port_is_passed_over_and_said(folder):
         assert not server.port_is_free(port)
         started = Started(folder, "--port", str(port))
         address = started.address()
-        started.stop()
+        started.stop(signal.SIGTERM)
+    assert find(folder) is None
     assert f"Port {port} is in use, so JupyterLab took" in "".join(started.lines)
     assert f":{port}/" not in address
 

@@ -196,6 +196,16 @@ def test_two_at_once_write_each_lesson_once(pristine, folder):
     assert sorted(len(prepared.written) for prepared in done) == [0, 1]
 
 
+def test_a_learners_copy_has_not_been_run(pristine, folder):
+    notebook = nbformat.read(pristine, 4)
+    notebook.cells[0].execution_count = 1
+    notebook.cells[0].outputs = [nbformat.v4.new_output("stream", text="one")]
+    nbformat.write(notebook, pristine)
+    workspace.prepare(folder)
+    (cell,) = nbformat.read(folder / COPY, 4).cells
+    assert cell.execution_count is None and cell.outputs == []
+
+
 def test_the_real_lessons_open_in_a_workspace(tmp_path):
     course = manifest.read()
     for lesson in course.lessons:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -31,6 +32,7 @@ def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") 
     """
     course = manifest.read()
     lesson = course.lesson(slug) if slug else course.lessons[0]
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: no orphan
     _tell(folder, workspace.prepare(folder))
     with workspace.Locked(folder / ".labs" / "start.lock"):
         running = find(folder)
@@ -107,9 +109,14 @@ def _launch(folder: Path, port: int) -> subprocess.Popen:
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **environment(folder)},
+            env={**os.environ, **environment(folder), "PATH": _path()},
             start_new_session=True,  # so that Ctrl-C is ours to handle, without a prompt
         )
+
+
+def _path() -> str:
+    """PATH with this environment first, so that `labs` works in JupyterLab's terminal."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 
 
 def _build_book_meanwhile() -> None:

@@ -89,9 +89,12 @@ def prepare(folder: Path, slugs: list[str] | None = None) -> Prepared:
 
 
 def _pristine(lesson: manifest.Lesson) -> str:
-    """The lesson as a learner gets it: without the presenter's notes cells."""
+    """The lesson as a learner gets it: not yet run, and without the presenter's notes."""
     notebook = read_notebook(material.root() / lesson.path)
     notebook.cells = [c for c in notebook.cells if "notes" not in c.metadata.get("tags", [])]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
     return dumps(notebook)
 
 
