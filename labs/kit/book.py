@@ -32,7 +32,10 @@ TOOLS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb", "sphinx-mathj
 COMPLAINTS = 15  # what fits on a screen
 STAMP = ".stamp"  # in the built book: what it was built from
 PORTS = 20  # how many ports after the wanted one `serve` tries
-DOCTYPE = (
+# jsonschema's check of international addresses takes 2 s to import, and is used nowhere here.
+RUN = """import sys; sys.modules["rfc3987_syntax"] = None
+from jupyter_book.cli.main import main; main()"""
+ENTRANCE = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>MLOps Labs</title>'
     '<link rel="icon" href="_static/favicon.svg">'
     '<meta http-equiv="refresh" content="0; url={page}"></head>'
@@ -210,7 +213,7 @@ def _build(site: Path) -> None:
             raise UserError(
                 f"The book lacks {', '.join(missing)}. Remove {work.parent} and run: labs book"
             )
-        (html / "index.html").write_text(DOCTYPE.format(page=f"{FIRST}.html"), encoding="utf-8")
+        (html / "index.html").write_text(ENTRANCE.format(page=f"{FIRST}.html"), encoding="utf-8")
         (html / STAMP).write_text(stamp)
         if site.exists():
             os.replace(site, work / "before")
@@ -223,13 +226,12 @@ def _jupyter_book(toc: Path, work: Path) -> None:
     root, package = material.root(), Path(__file__).resolve().parents[2]
     settings = {
         "PYTHONPATH": os.pathsep.join([str(package), os.environ.get("PYTHONPATH", "")]),
-        "PYTHONDONTWRITEBYTECODE": "1",  # the material may be read-only
         "PYTHONUTF8": "1",
         "COLUMNS": "80",  # the width at which argparse wraps a usage line
         "NO_COLOR": "1",
         "LABS_BUILD": str(material.build_folder()),
     }
-    command = [sys.executable, "-P", "-c", "from jupyter_book.cli.main import main; main()"]
+    command = [sys.executable, "-P", "-c", RUN]
     command += ["build", str(root), "--config", str(root / "book" / "_config.yml")]
     command += ["--toc", str(toc), "--path-output", str(work), "-W", "-n", "--keep-going", "-q"]
     done = subprocess.run(

@@ -78,6 +78,9 @@ class BookPage(JupyterHandler, web.StaticFileHandler):
             self.set_header("Cache-Control", "no-store")
             self.finish(waiting_page(Path(self.root)))
 
+    def compute_etag(self) -> None:
+        """No tag: the page that waits has no file to make one from; dates are enough."""
+
     def set_extra_headers(self, path: str) -> None:
         """Have the browser ask again each time: a book is rebuilt at the same address."""
         self.set_header("Cache-Control", "no-cache")
