@@ -25,7 +25,7 @@ def parameter_sets():
             )
 
 
-@pytest.mark.parametrize(("lesson", "values"), parameter_sets())
+@pytest.mark.parametrize(("lesson", "values"), list(parameter_sets()))
 def test_papermill(lesson, values, tmp_path, monkeypatch):
     for name, value in environment(tmp_path / "workspace").items():
         monkeypatch.setenv(name, value)
