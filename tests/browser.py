@@ -28,7 +28,7 @@ def built_book() -> Path:
     return book.build()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not "session": one process can hold one Playwright at a time
 def browser():
     with sync_playwright() as playwright:
         running = playwright.chromium.launch(executable_path=chromium())

@@ -16,7 +16,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 from sphinx.util.fileutil import copy_asset
 
-from labs.kit import manifest, material
+from labs.kit import book, manifest, material
 
 HERE = Path(__file__).resolve().parent
 MATHJAX = ("tex-mml-chtml.js", "output/chtml", "input/tex/extensions", "a11y", "sre")
@@ -78,17 +78,13 @@ def add_lesson_header(app, doctree, docname: str) -> None:
     """Put track, minutes, needs and the two buttons below a lesson's title."""
     course = manifest.read()
     for lesson in course.lessons:
-        if _docname(lesson) == docname:
+        if book.page_of(lesson) == docname:
             header = nodes.raw("", _header(app, course, lesson), format="html")
             next(doctree.findall(nodes.section)).insert(1, header)
 
 
-def _docname(lesson: manifest.Lesson) -> str:
-    return lesson.path.with_suffix("").as_posix()
-
-
 def _header(app, course: manifest.Course, lesson: manifest.Lesson) -> str:
-    docname = _docname(lesson)
+    docname = book.page_of(lesson)
     track = next(track for track in course.tracks if track.slug == lesson.track)
     facts = [html.escape(track.title), f"{lesson.minutes} minutes"]
     if lesson.needs:
@@ -103,7 +99,7 @@ def _header(app, course: manifest.Course, lesson: manifest.Lesson) -> str:
 
 def _link(app, course: manifest.Course, docname: str, slug: str) -> str:
     needed = course.lesson(slug)
-    address = app.builder.get_relative_uri(docname, _docname(needed))
+    address = app.builder.get_relative_uri(docname, book.page_of(needed))
     return f'<a href="{address}">{html.escape(needed.title)}</a>'
 
 

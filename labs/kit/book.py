@@ -56,7 +56,7 @@ def failure(site: Path) -> Path:
 
 def contents(course: manifest.Course) -> dict:
     """The book's table of contents, in the format `jb-book` of sphinx-external-toc."""
-    tracks = {t.title: [_docname(lesson) for lesson in course.in_track(t)] for t in course.tracks}
+    tracks = {t.title: [page_of(lesson) for lesson in course.in_track(t)] for t in course.tracks}
     parts = {**BEFORE, **{title: pages for title, pages in tracks.items() if pages}, **AFTER}
     return {
         "format": "jb-book",
@@ -66,6 +66,11 @@ def contents(course: manifest.Course) -> dict:
             for caption, pages in parts.items()
         ],
     }
+
+
+def page_of(lesson: manifest.Lesson) -> str:
+    """The page of one lesson, as a path without its ending."""
+    return lesson.path.with_suffix("").as_posix()
 
 
 def pages(course: manifest.Course) -> list[str]:
@@ -133,10 +138,6 @@ def _build_alone(site: Path, force: bool) -> None:
             except UserError as error:
                 failure(site).write_text(f"{error}\n", encoding="utf-8")
                 raise
-
-
-def _docname(lesson: manifest.Lesson) -> str:
-    return lesson.path.with_suffix("").as_posix()
 
 
 def _stamp(course: manifest.Course) -> str:
