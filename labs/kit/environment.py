@@ -96,7 +96,8 @@ class Environment:
 
     def _refuse_another(self) -> None:
         """Raises UserError if `.venv` is somebody else's, or none can be made."""
-        if self.folder.exists() and not self.exists() and any(self.folder.iterdir()):
+        taken = self.folder.is_file() or (self.folder.is_dir() and any(self.folder.iterdir()))
+        if taken and not self.exists():
             raise UserError(
                 f"{self.folder} was not made by the labs, so it stays as it is.\n"
                 "Rename or delete it, then run the same command again."
@@ -177,7 +178,15 @@ class Environment:
         """Install the locks of these groups, wheels only, each checked against its hash."""
         _forget_half_installed(self._packages())
         files = [word for group in groups for word in ("-r", str(self._lock(group)))]
-        options = ["--progress-bar", "off", "--require-hashes", "--only-binary", ":all:"]
+        options = [
+            "--retries",
+            "3",
+            "--progress-bar",
+            "off",
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+        ]
         command = self._command([*INSTALL, *options, *files])
         total = sum(len(self._names(group)) for group in groups)
         installer.install(command, total, self._count, self.log, handle)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from labs.kit import manifest, material, pins
 from labs.kit.errors import UserError
-from labs.kit.pins import Lock
+from labs.kit.pins import Lock, Pin
 
 NOT_COPIED = (".git", ".venv", "_build", "dist", "__pycache__", ".*_cache", ".ipynb_checkpoints")
 MEANT_FOR_HERE = ("LABS_BUILD", "LABS_WORKSPACE")  # variables that a trial must not inherit
@@ -90,31 +90,40 @@ def compare(old: Lock, new: Lock) -> list[str]:
     before, after = _by_name(old), _by_name(new)
     lines = []
     for name in sorted(before.keys() | after.keys()):
-        if before.get(name) != after.get(name):
-            was, becomes = _told(before.get(name)), _told(after.get(name))
-            lines.append(f"{name}: {was} -> {becomes}" if was != becomes else f"{name}: new hashes")
+        was, becomes = _told(before.get(name)), _told(after.get(name))
+        if was != becomes:
+            lines.append(f"{name}: {was} -> {becomes}")
+        elif before[name] != after[name]:
+            lines.append(f"{name}: {was}, other hashes")
     return lines
 
 
-def _by_name(lock: Lock) -> dict[str, list[tuple]]:
-    found: dict[str, list[tuple]] = {}
-    for group, group_pins in lock.items():
-        for pin in group_pins:
+def _by_name(lock: Lock) -> dict[str, list[tuple[str, Pin]]]:
+    found: dict[str, list[tuple[str, Pin]]] = {}
+    for group, pins_of_group in lock.items():
+        for pin in pins_of_group:
             found.setdefault(pin.name, []).append((group, pin))
     return found
 
 
-def _told(found: list[tuple] | None) -> str:
-    """The versions, with their group and marker where there is something to say."""
+def _told(found: list[tuple[str, Pin]] | None) -> str:
+    """The version, with its file unless that is default.txt, and its marker if it has one."""
     if not found:
         return "none"
-    return ", ".join(
-        f"{pin.version} ({group}{'; ' + pin.marker if pin.marker else ''})" for group, pin in found
-    )
+    told = []
+    for group, pin in found:
+        where = "" if group == "default" else f" ({group}.txt)"
+        told.append(pin.version + (f" ; {pin.marker}" if pin.marker else "") + where)
+    return ", ".join(told)
 
 
 def _count(lock: Lock) -> int:
     return sum(len(group) for group in lock.values())
+
+
+def slugs() -> list[str]:
+    """Every lesson, in teaching order."""
+    return [lesson.slug for lesson in manifest.read().lessons]
 
 
 def trial(locks: Path) -> dict[str, str]:
@@ -123,23 +132,23 @@ def trial(locks: Path) -> dict[str, str]:
     A copy of the repository makes an environment from that lock, as on a fresh
     machine, and runs every lesson; both are deleted afterwards.
     """
-    slugs = [lesson.slug for lesson in manifest.read().lessons]
+    lessons = slugs()
     with tempfile.TemporaryDirectory(prefix="mlops-labs-") as scratch:
         copy = Path(scratch) / "labs-trial"
         shutil.copytree(material.root(), copy, ignore=shutil.ignore_patterns(*NOT_COPIED))
         shutil.copytree(locks, copy / "labs" / "locks", dirs_exist_ok=True)
         env = {name: value for name, value in os.environ.items() if name not in MEANT_FOR_HERE}
-        subprocess.run([sys.executable, str(copy / "labs"), "test", *slugs], env=env)
-        return judge(slugs, copy / "_build" / "verified.json")
+        subprocess.run([sys.executable, str(copy / "labs"), "test", *lessons], env=env)
+        return judge(lessons, copy / "_build" / "verified.json")
 
 
-def judge(slugs: list[str], record: Path) -> dict[str, str]:
-    """`passes`, or what failed, for each slug, read from the record of a test run."""
+def judge(lessons: list[str], record: Path) -> dict[str, str]:
+    """`passes`, or what failed, for each lesson, read from the record of a test run."""
     try:
-        lessons = json.loads(record.read_text(encoding="utf-8"))
+        outcomes = json.loads(record.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return dict.fromkeys(slugs, "did not run: see above")
-    return {slug: _judge(lessons.get(slug, {})) for slug in slugs}
+        return dict.fromkeys(lessons, "breaks: it did not run, see above")
+    return {slug: _judge(outcomes.get(slug, {})) for slug in lessons}
 
 
 def _judge(outcome: dict) -> str:

@@ -72,11 +72,11 @@ def _pin(line: str) -> Pin:
     return Pin(found["name"], found["version"], (found["marker"] or "").strip(), hashes)
 
 
-def read(folder: Path = FOLDER) -> Lock:
-    """The lock in `folder`; raises UserError if one of its files is missing."""
+def read(folder: Path | None = None) -> Lock:
+    """The lock in `folder` (default: the one in use); UserError if a file of it is missing."""
     lock = {}
     for group in GROUPS:
-        path = folder / f"{group}.txt"
+        path = (folder or FOLDER) / f"{group}.txt"
         try:
             lock[group] = parse(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
