@@ -77,7 +77,7 @@ def _add_server(command: argparse.ArgumentParser) -> None:
 
 
 def _workspace(args: argparse.Namespace) -> Path:
-    from labs.kit.workspace import default_folder
+    from labs.kit.folders import default_folder
 
     return args.workspace.expanduser().resolve() if args.workspace else default_folder()
 

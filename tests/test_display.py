@@ -3,9 +3,9 @@
 import pytest
 from matplotlib.figure import Figure
 
-from labs.kit.display import explore, picture
+from labs.kit.display import WIDGET_VIEW, explore, picture
 from labs.kit.execute import environment, execute
-from labs.kit.normalise import WIDGET_VIEW, normalise
+from labs.kit.normalise import normalise
 
 SLIDER = """
 import ipywidgets

@@ -6,8 +6,9 @@ import nbformat
 import pytest
 
 from labs.kit import gate, manifest, material
+from labs.kit.display import bare_png
 from labs.kit.execute import environment, execute, read_notebook
-from labs.kit.normalise import bare_png, dumps, normalise, parse
+from labs.kit.normalise import dumps, normalise, parse
 
 COURSE = manifest.read()
 LESSONS = pytest.mark.parametrize("lesson", COURSE.lessons, ids=lambda lesson: lesson.slug)

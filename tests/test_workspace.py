@@ -8,7 +8,7 @@ import threading
 import nbformat
 import pytest
 
-from labs.kit import manifest, material, workspace
+from labs.kit import folders, manifest, material, workspace
 from labs.kit.errors import UserError
 
 
@@ -218,9 +218,9 @@ def test_the_real_lessons_open_in_a_workspace(tmp_path):
 
 def test_a_lesson_starts_from_an_empty_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("LABS_WORKSPACE", str(tmp_path))
-    first = workspace.lesson_folder("begin")
+    first = folders.lesson_folder("begin")
     (first / "mlflow.db").write_text("old")
-    second = workspace.lesson_folder("begin")
+    second = folders.lesson_folder("begin")
     assert second != first and not first.exists() and not list(second.iterdir())
 
 

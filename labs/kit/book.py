@@ -32,9 +32,7 @@ TOOLS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb", "sphinx-mathj
 COMPLAINTS = 15  # what fits on a screen
 STAMP = ".stamp"  # in the built book: what it was built from
 PORTS = 20  # how many ports after the wanted one `serve` tries
-# jsonschema's check of international addresses takes 2 s to import, and is used nowhere here.
-RUN = """import sys; sys.modules["rfc3987_syntax"] = None
-from jupyter_book.cli.main import main; main()"""
+RUN = "import labs.kit; from jupyter_book.cli.main import main; main()"
 ENTRANCE = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>MLOps Labs</title>'
     '<link rel="icon" href="_static/favicon.svg">'

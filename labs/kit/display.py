@@ -3,11 +3,11 @@
 import base64
 import html
 import io
+import struct
 from collections.abc import Callable
 from typing import Any
 
-from labs.kit.normalise import WIDGET_VIEW, bare_png
-
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 DOTS_PER_INCH = 110  # sharp on a laptop screen, about 20 kB a figure
 
 
@@ -26,6 +26,18 @@ def picture(figure: Any, alt: str) -> str:
     plt.close(figure)
     data = base64.b64encode(bare_png(buffer.getvalue())).decode()
     return f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data}">'
+
+
+def bare_png(png: bytes) -> bytes:
+    """`png` without its text chunks, so that equal pictures are equal bytes."""
+    signature, place, chunks = png[:8], 8, []
+    while place < len(png):
+        (length,) = struct.unpack(">I", png[place : place + 4])
+        chunk = png[place : place + 12 + length]
+        if chunk[4:8] not in (b"tEXt", b"zTXt", b"iTXt", b"tIME"):
+            chunks.append(chunk)
+        place += 12 + length
+    return signature + b"".join(chunks)
 
 
 def show(figure: Any, alt: str) -> None:

@@ -72,6 +72,7 @@ def execute(
         timeout=seconds,
         kernel_name="python3",
         record_timing=False,
+        extra_arguments=["--IPKernelApp.log_level=40"],  # errors only
         store_widget_state=False,
         shutdown_kernel="immediate",
         on_cell_execute=lambda cell, cell_index: started.update(cell=cell, index=cell_index),

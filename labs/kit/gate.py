@@ -73,9 +73,8 @@ def _prose_between_cells(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _plain(markdown: str) -> str:
-    """Prose without code, links, formulas, headings and sources."""
-    text = markdown.split("## Sources")[0]
-    text = re.sub(r"```.*?```|`[^`]*`|\$[^$]*\$", " ", text, flags=re.S)
+    """Prose without code, links, formulas and headings."""
+    text = re.sub(r"```.*?```|`[^`]*`|\$[^$]*\$", " ", markdown, flags=re.S)
     text = re.sub(r"\]\([^)]*\)|<[^>]*>|https?://\S+", " ", text)
     return re.sub(r"(?m)^\s*(#.*|\d+\.)", " ", text)
 
@@ -108,7 +107,7 @@ def _unsupported_numbers(notebook: NotebookNode) -> Iterator[str]:
     for cell in notebook.cells[1:]:
         if cell.cell_type != "markdown" or "cites" in cell.metadata.get("tags", []):
             continue
-        for paragraph in cell.source.split("\n\n"):
+        for paragraph in cell.source.split("## Sources")[0].split("\n\n"):
             if "](http" in paragraph:
                 continue
             for number in sorted(_numbers(_plain(paragraph))):

@@ -9,14 +9,14 @@ import base64
 import hashlib
 import json
 import re
-import struct
 
 import nbformat
 from nbformat import NotebookNode
 
+from labs.kit.display import WIDGET_VIEW, bare_png
+
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEPT_CELL_METADATA = {"tags", "slideshow", "labs"}  # the rest is editor state
-WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8}")
 
 
@@ -36,9 +36,8 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
 
 
 def dumps(notebook: NotebookNode) -> str:
-    """The text of a notebook file: sorted keys, one space of indent, one final newline."""
-    text = json.dumps(notebook, indent=1, sort_keys=True, ensure_ascii=False)
-    return text.rstrip("\n") + "\n"
+    """The text of a notebook file, a line of source on a line of its own."""
+    return nbformat.writes(notebook).rstrip("\n") + "\n"
 
 
 def _code(notebook: NotebookNode) -> list[NotebookNode]:
@@ -144,18 +143,6 @@ def _picture_bytes(notebook: NotebookNode) -> NotebookNode:
 
 def _bare_png_text(encoded: str) -> str:
     return base64.b64encode(bare_png(base64.b64decode(encoded))).decode()
-
-
-def bare_png(png: bytes) -> bytes:
-    """`png` without its text chunks, so that equal pictures are equal bytes."""
-    signature, place, chunks = png[:8], 8, []
-    while place < len(png):
-        (length,) = struct.unpack(">I", png[place : place + 4])
-        chunk = png[place : place + 12 + length]
-        if chunk[4:8] not in (b"tEXt", b"zTXt", b"iTXt", b"tIME"):
-            chunks.append(chunk)
-        place += 12 + length
-    return signature + b"".join(chunks)
 
 
 def source_hash(notebook: NotebookNode) -> str:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,25 +20,6 @@ from labs.kit.execute import read_notebook
 from labs.kit.normalise import dumps, parse, source_hash
 
 STATE = Path(".labs") / "workspace.json"
-
-
-def default_folder() -> Path:
-    """The workspace: the environment variable LABS_WORKSPACE, or `~/mlops-labs`."""
-    named = os.environ.get("LABS_WORKSPACE")
-    return Path(named or "~/mlops-labs").expanduser().resolve()
-
-
-def lesson_folder(slug: str) -> Path:
-    """A new, empty folder of one lesson's own in the workspace, for its registry and files.
-
-    Folders of earlier runs are removed, so that a lesson that is run again starts
-    from nothing. The name is new each time: a database that this kernel still
-    holds open from an earlier run can then never be mistaken for the new one.
-    """
-    lesson = default_folder() / ".labs" / "lessons" / slug
-    shutil.rmtree(lesson, ignore_errors=True)
-    lesson.mkdir(parents=True, exist_ok=True)
-    return Path(tempfile.mkdtemp(prefix="run-", dir=lesson))
 
 
 @dataclass(frozen=True)
@@ -185,9 +166,7 @@ class Locked:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self.stream = open(self.path, "a")
         if os.name == "nt":
-            import msvcrt
-
-            msvcrt.locking(self.stream.fileno(), msvcrt.LK_LOCK, 1)
+            _wait_for_windows_lock(self.stream)
         else:
             import fcntl
 
@@ -195,6 +174,17 @@ class Locked:
 
     def __exit__(self, *error):
         self.stream.close()
+
+
+def _wait_for_windows_lock(stream) -> None:
+    """Windows' own waiting lock gives up after ten seconds; this one does not."""
+    import msvcrt
+
+    while True:
+        try:
+            return msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:
+            time.sleep(0.2)
 
 
 def open_lesson(slug: str, folder: Path) -> Path:
