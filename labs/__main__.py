@@ -19,6 +19,17 @@ def named(version):
     return ".".join(str(part) for part in version)
 
 
+def runs(program):
+    """Whether a Python of that name is installed; a name alone may be a version manager's."""
+    from subprocess import call
+
+    with open(os.devnull, "w") as nowhere:
+        try:
+            return call([program, "-c", ""], stdout=nowhere, stderr=nowhere) == 0
+        except OSError:
+            return False
+
+
 def refusal():
     """Why this Python cannot run the labs, and which one to use instead."""
     names = [named(version) for version in SUPPORTED]
@@ -27,18 +38,10 @@ def refusal():
         "MLOps Labs needs Python " + wanted + ".",
         "This is Python " + named(sys.version_info[:3]) + ": " + sys.executable,
     ]
-    folders = os.environ.get("PATH", "").split(os.pathsep)
-    found = [
-        n for n in names if any(os.path.exists(os.path.join(f, "python" + n)) for f in folders)
-    ]
+    found = [name for name in names if runs("python" + name)]
     if found:
-        lines.append(
-            "It seems that Python "
-            + found[-1]
-            + " is here too. Run: python"
-            + found[-1]
-            + " labs start"
-        )
+        lines.append("Python " + found[-1] + " is here too.")
+        lines.append("Run: python" + found[-1] + " labs start")
     else:
         lines.append("Install one of them, for example from https://www.python.org/downloads/,")
         lines.append("and run: python" + names[1] + " labs start  (on Windows: py labs start)")
