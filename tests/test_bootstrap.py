@@ -309,7 +309,8 @@ def test_supported_versions_are_those_of_the_package():
 def test_the_bootstrap_needs_the_standard_library_alone():
     names = [f"labs.{n[:-3].replace('/', '.')}" for n in BOOTSTRAP if not n.endswith("__init__.py")]
     code = f"import sys; sys.path.insert(0, {str(material.root())!r}); import {', '.join(names)}\n"
-    code += "print({n.split('.')[0] for n in sys.modules} - sys.stdlib_module_names - {'__main__'})"
+    code += "loaded = {name.split('.')[0] for name, module in sys.modules.items() if module}\n"
+    code += "print(loaded - sys.stdlib_module_names - {'__main__'})"
     done = subprocess.run([PYTHON, "-I", "-S", "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "{'labs'}", done.stderr
 
