@@ -51,6 +51,8 @@ def explain(error: OSError, folder: Path) -> str:
     if error.errno == errno.ENOSPC:
         return f"{where}: the disk is full. Make room (about 2 GB) and run the same command again."
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if os.name == "nt":  # there an open file cannot be replaced
+            return f"{where} is in use or protected. Close JupyterLab, then run the command again."
         return f"{where}: writing is not allowed here. Clone the labs into a folder of your own."
     return f"{where}: {error.strerror or error}. Put that right and run the same command again."
 
