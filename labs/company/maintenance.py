@@ -1,25 +1,26 @@
 """Readings from Norrmotor's machining line, and the failures that they lead to.
 
-One row is one machining operation on one part. The columns and their units:
-
-| column | unit | meaning |
-|---|---|---|
-| variant | L, M or H | quality of the part: low, medium, high |
-| air_temperature_k | K | in the hall |
-| process_temperature_k | K | at the cut |
-| rotational_speed_rpm | revolutions a minute | of the spindle |
-| torque_nm | N·m | at the spindle |
-| tool_wear_min | minutes | that the tool has cut since it was new |
-| tool_wear, heat_dissipation, power, overstrain, random | true or false | failure modes |
-| failure | true or false | whether any mode occurred |
+One row is one machining operation on one part; the columns, their units and ranges are
+those of `labs.company.columns`. The champion's AUC is 0.97 over a year and
+between 0.92 and 1 in a single week: chance failures, and which worn tool breaks, cannot
+be seen. With torque in lbf·ft it falls to about 0.6.
 
 The rules are those published with the AI4I 2020 Predictive Maintenance data set
 (S. Matzka, UCI Machine Learning Repository, CC BY 4.0). The table is generated
 from them; no row of that data set is used.
 """
 
+from collections.abc import Iterable, Mapping
+
 import numpy as np
 import pandas as pd
+
+from labs.company.incidents import Incident
+from labs.company.tables import Table, chance, filled, looked_up
+
+ROWS = 1500  # in an ordinary week
+DELAY = 1  # weeks until a part is inspected
+LABEL = "failure"
 
 READINGS = [
     "variant",
@@ -51,6 +52,12 @@ SPEED_NOISE = 0.035  # sd, as a share of the speed
 TOP_SPEED = 2900.0  # rpm, the spindle's limit
 
 
+SEASON_K = 0.4  # half of what separates the hall's warmest weeks from its coldest
+HEAVY = 46.0  # N·m; nearly every cut below SLOW is heavier
+WEEK_K = 0.3  # sd of a week's temperature in the hall
+VARIANT = pd.CategoricalDtype(list(SHARE))
+
+
 def machines(seed: int, rows: int) -> pd.DataFrame:
     """`rows` operations in order of time; the same seed gives the same table."""
     return operations(np.random.default_rng(seed), rows)
@@ -61,48 +68,102 @@ def operations(rng: np.random.Generator, n: int) -> pd.DataFrame:
 
     Raises ValueError if `n` is below 2: a temperature walk needs a spread.
     """
-    if n < 2:
-        raise ValueError(f"n is {n}; ask for at least 2 operations")
-    table, breaks = _readings(rng, n)
-    table["tool_wear"] = breaks
-    table["heat_dissipation"] = heat_dissipation(table)
-    table["power"] = power(table)
-    table["overstrain"] = overstrain(table)
-    table["random"] = rng.random(n) < CHANCE
-    table["failure"] = table[MODES].any(axis=1)
-    return table
+    readings, modes = _operations(rng, n, warmer=0.0)
+    readings["variant"] = readings["variant"].astype(str)
+    return pd.DataFrame(readings | modes)
 
 
-def heat_dissipation(table: pd.DataFrame) -> pd.Series:
+def week(
+    rng: np.random.Generator, n: int, number: int, incidents: Iterable[Incident]
+) -> tuple[dict, dict]:
+    """`n` operations of week `number`: readings, and `failure` with its modes.
+
+    The hall's temperature differs from week to week and with the season, and the cut's
+    with it. Heat adds to both: a third of its size in its first week, then two thirds.
+    """
+    warmer = WEEK_K * rng.normal() - SEASON_K * np.cos(2 * np.pi * (number - 3) / 52)
+    for one in incidents:
+        if one.kind == "heat":
+            warmer += one.size * min(1.0, (number - one.first_week + 1) / 3)
+    return _operations(rng, n, round(warmer, 1))
+
+
+def champion(inputs: Table) -> np.ndarray:
+    """Risk that an operation fails, between 0 and 1.
+
+    It has learnt the rules, softened; that heavy cuts are the slow ones that overheat;
+    and to be wary of weak cuts from about 1 kW above the limit.
+    """
+    torque = filled(inputs, "torque_nm", 40.0)
+    rpm = filled(inputs, "rotational_speed_rpm", MEDIAN_SPEED)
+    wear = filled(inputs, "tool_wear_min", 100.0)
+    air = filled(inputs, "air_temperature_k", 300.0)
+    watts = torque * rpm * 2 * np.pi / 60
+    warm = air + COOLING - filled(inputs, "process_temperature_k", 310.0)
+    slow = chance((SLOW - rpm) / 15.0) * chance((torque - HEAVY) / 2.0)
+    heat = chance(warm / 0.15) * slow
+    strong = chance((POWER[0] - watts) / 450.0) + chance((watts - POWER[1]) / 120.0)
+    strained = chance((wear * torque - looked_up(inputs, "variant", STRAIN)) / 350.0)
+    worn = 0.12 * chance((wear - 200.0) / 4.0)
+    safe = (1.0 - 0.97 * heat) * (1.0 - 0.97 * strong) * (1.0 - 0.97 * strained) * (1.0 - worn)
+    return (1.0 - safe).round(6)
+
+
+def challenger(inputs: Table) -> np.ndarray:
+    """A worse model's risk: it was trained without tool wear and air temperature."""
+    torque = filled(inputs, "torque_nm", 40.0)
+    watts = torque * filled(inputs, "rotational_speed_rpm", MEDIAN_SPEED) * 2 * np.pi / 60
+    return chance(np.abs(torque - 40.0) / 10.0 + (watts - 6_300.0) / 4_000.0 - 4.0).round(6)
+
+
+def heat_dissipation(table: Mapping):
     """True where cut and air differ by less than 8.6 K while the spindle is below 1380 rpm."""
     difference = table["process_temperature_k"] - table["air_temperature_k"]
     return (difference < COOLING) & (table["rotational_speed_rpm"] < SLOW)
 
 
-def power(table: pd.DataFrame) -> pd.Series:
+def power(table: Mapping):
     """True where torque x angular speed is below 3500 W or above 9000 W."""
     watts = table["torque_nm"] * table["rotational_speed_rpm"] * 2 * np.pi / 60
-    return ~watts.between(*POWER)
+    return (watts < POWER[0]) | (watts > POWER[1])
 
 
-def overstrain(table: pd.DataFrame) -> pd.Series:
+def overstrain(table: Mapping):
     """True where wear x torque is above what the tool bears for the part's variant."""
     strain = table["tool_wear_min"] * table["torque_nm"]
-    return strain > table["variant"].map(STRAIN).astype(float)
+    return strain > looked_up(table, "variant", STRAIN)
 
 
-def _readings(rng: np.random.Generator, n: int) -> tuple[pd.DataFrame, np.ndarray]:
+def _operations(rng: np.random.Generator, n: int, warmer: float) -> tuple[dict, dict]:
+    """Readings and failure modes of `n` operations in a hall `warmer` than usual, in K."""
+    if n < 2:
+        raise ValueError(f"n is {n}; ask for at least 2 operations")
+    readings, breaks = _readings(rng, n)
+    for column in ("air_temperature_k", "process_temperature_k"):
+        readings[column] = (readings[column] + warmer).round(1)
+    modes = {
+        "tool_wear": breaks,
+        "heat_dissipation": heat_dissipation(readings),
+        "power": power(readings),
+        "overstrain": overstrain(readings),
+        "random": rng.random(n) < CHANCE,
+    }
+    return readings, modes | {LABEL: np.logical_or.reduce(list(modes.values()))}
+
+
+def _readings(rng: np.random.Generator, n: int) -> tuple[dict, np.ndarray]:
     """The six readings, and where a tool broke from wear."""
-    variant = rng.choice(list(SHARE), size=n, p=list(SHARE.values()))
+    variant = pd.Categorical.from_codes(
+        rng.choice(len(SHARE), size=n, p=list(SHARE.values())), dtype=VARIANT
+    )
     air = 300.0 + 2.0 * _walk(rng, n)
     process = air + 10.0 + 1.0 * _walk(rng, n)
     torque = np.abs(rng.normal(40.0, 10.0, n))
     speed = MEDIAN_SPEED * (40.0 / torque) ** SPEED_FALLS * rng.normal(1.0, SPEED_NOISE, n)
-    wear, breaks = _tools(rng, pd.Series(variant).map(WEAR).to_numpy(float))
-    columns = [variant, air, process, np.minimum(speed, TOP_SPEED), torque, wear]
-    table = pd.DataFrame(dict(zip(READINGS, columns, strict=True)))
-    decimals = dict.fromkeys(READINGS[1:3], 1) | {"rotational_speed_rpm": 0, "torque_nm": 1}
-    return table.round(decimals | {"tool_wear_min": 0}), breaks
+    speed = np.minimum(speed, TOP_SPEED)
+    wear, breaks = _tools(rng, looked_up({"variant": variant}, "variant", WEAR))
+    columns = [variant, air.round(1), process.round(1), speed.round(), torque.round(1)]
+    return dict(zip(READINGS, [*columns, wear.round()], strict=True)), breaks
 
 
 def _walk(rng: np.random.Generator, n: int) -> np.ndarray:
