@@ -69,4 +69,4 @@ def test_no_drawn_incident_hides_another():
 
 def test_a_kind_states_the_effect_that_its_sentence_names():
     assert "10%" in incidents.incident("null_spike", "price", 1, 1).seen_by
-    assert "0.025" in incidents.incident("policy_change", "access", 1, 1).seen_by
+    assert "4%" in incidents.incident("policy_change", "access", 1, 1).seen_by

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,9 @@ import pandas as pd
 from labs.company import access, calendar, columns, delivery, maintenance, price, warranty
 from labs.company.incidents import MODELS, STORY, WEEKS, Incident, draw
 from labs.company.usage import usage, version
+
+if TYPE_CHECKING:
+    from labs.company.fleet import Fleet
 
 MODULES = {"maintenance": maintenance, "price": price, "warranty": warranty, "access": access}
 WORLD, FAULTS, VOLUME, USAGE = range(4)  # what a week's generators are for
@@ -97,18 +101,37 @@ class Company:
         column = "should_approve" if model == "access" else MODULES[model].LABEL
         return pd.DataFrame({"id": inputs["id"], "truth": labels[column]})
 
+    def weeks(self, model: str, weeks: Iterable[int]) -> Year:
+        """Batches and predictions of `weeks`, and their labels whenever these arrive.
+
+        A column that only some of the weeks have is null in the others.
+        """
+        parts: tuple[list, list, list] = ([], [], [])
+        for week in weeks:
+            inputs, labels = self._week(model, week)
+            parts[0].append(inputs)
+            parts[1].append(self._predicted(model, week, inputs))
+            parts[2].append(self._labels(model, week, (inputs, labels)))
+        return Year(*(_stacked(part) for part in parts))
+
     def reference(self, model: str) -> Year:
         """Twelve weeks of the autumn before the year, free of incidents, all labels known."""
-        return self._over(model, calendar.REFERENCE)
+        return self.weeks(model, calendar.REFERENCE)
 
     def year(self, model: str) -> Year:
         """All 52 weeks; `labels` includes those that arrive after the year's end."""
-        return self._over(model, range(1, WEEKS + 1))
+        return self.weeks(model, range(1, WEEKS + 1))
 
     def usage(self, model: str, week: int | None = None) -> pd.DataFrame:
         """Requests by day and caller, errors, latency and version in `week`, or in the year."""
         weeks = range(1, WEEKS + 1) if week is None else [week]
         return _stacked([self._usage(model, number) for number in weeks])
+
+    def fleet(self, n: int = 300) -> "Fleet":
+        """`n` models, the days of their year, and what went wrong with some of them."""
+        from labs.company.fleet import fleet
+
+        return fleet(self.seed, n, self.start)
 
     def answer_key(self) -> pd.DataFrame:
         """One row an incident: its fields, and `visible_week` by its stated signal.
@@ -191,16 +214,6 @@ class Company:
     def _no_labels(self, model: str) -> dict:
         """The columns of `labels` without a row."""
         return {name: values[:0] for name, values in self._labels(model, 1).items()}
-
-    def _over(self, model: str, weeks: Iterable[int]) -> Year:
-        """Batches, predictions and labels of `weeks`."""
-        parts: tuple[list, list, list] = ([], [], [])
-        for week in weeks:
-            inputs, labels = self._week(model, week)
-            parts[0].append(inputs)
-            parts[1].append(self._predicted(model, week, inputs))
-            parts[2].append(self._labels(model, week, (inputs, labels)))
-        return Year(*(_stacked(part) for part in parts))
 
     def _usage(self, model: str, week: int) -> dict:
         """The columns of `usage`."""

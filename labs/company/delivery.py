@@ -11,6 +11,8 @@ import pandas as pd
 
 from labs.company.incidents import RENAMED, Incident
 
+StringArray = pd.api.extensions.ExtensionArray
+
 # Numbers that Sweden's numbering authority keeps free for fiction, and a domain that the
 # internet's keeps free for examples: no one answers there.
 PHONES = range(605, 700)
@@ -43,18 +45,18 @@ def delivered(rng: np.random.Generator, inputs: dict, incidents: Iterable[Incide
     return {names.get(column, column): values for column, values in inputs.items()}
 
 
-def leaking(rng: np.random.Generator, texts: pd.Series, share: float):
+def leaking(rng: np.random.Generator, texts: StringArray, share: float) -> StringArray:
     """`texts` with a phone number or an e-mail address at the end of about `share` of them."""
     rows = np.flatnonzero(rng.random(len(texts)) < share)
+    chosen = rng.integers([3, len(PHONES), len(GIVEN_NAMES), len(SURNAMES)], size=(len(rows), 4))
     leaks = texts.copy()
     old = pd.Series(texts).fillna("").to_numpy(object)[rows]
-    leaks[rows] = [f"{text} {_contact(rng)}".strip() for text in old]
+    leaks[rows] = [f"{text} {_contact(*c)}".strip() for text, c in zip(old, chosen, strict=True)]
     return leaks
 
 
-def _contact(rng: np.random.Generator) -> str:
+def _contact(kind: int, phone: int, given: int, surname: int) -> str:
     """A phone number or an e-mail address of a customer who does not exist."""
-    kind, phone, given, surname = rng.integers([3, 95, 10, 10])
     if kind == 0:
         return f"Call 070-1740{PHONES[phone]}."
     if kind == 1:

@@ -142,9 +142,11 @@ KINDS = {
     ),
     "policy_change": Kind(
         "A new rule of the access policy looks at {where}, which the model was not told.",
-        "The AUC over the four newest labelled weeks is at least {effect:.3f} below the reference.",
+        "Over the four newest labelled weeks, reviewers deny a larger share than in the "
+        "reference, by at least {effect:.0%} of all, of the requests for confidential and "
+        "restricted data that the model is sure to approve (0.8 or more).",
         "retrain",
-        0.025,
+        0.04,
         50_000,
     ),
     "usage_drop": Kind(

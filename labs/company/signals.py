@@ -8,18 +8,19 @@ decoys have none.
 
 from collections.abc import Iterable
 from functools import lru_cache
+from itertools import islice
 
 import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
 from labs.company import columns
-from labs.company.calendar import REFERENCE
+from labs.company.calendar import FIRST_WEEK, REFERENCE
 from labs.company.company import MODULES, Company
 from labs.company.delivery import PHONE_OR_MAIL
 from labs.company.incidents import KINDS, WEEKS, Incident
 
-WINDOW = {"policy_change": 4, "bad_release": 2}  # newest labelled weeks that are pooled
+SURE = 0.8  # from this score on, the model is sure that a request should be approved
 
 
 def visible(company: Company, one: Incident) -> int | None:
@@ -50,18 +51,16 @@ def auc(truth: np.ndarray, score: np.ndarray) -> float:
 
 
 def labelled(company: Company, model: str, weeks: Iterable[int], known_by: int) -> pd.DataFrame:
-    """Predictions of `weeks` and the labels of those that have one by `known_by`."""
-    parts = []
-    for week in weeks:
-        labels = company.labels_of(model, week)
-        labels = labels[labels["known_week"] <= known_by]
-        predicted = company.predictions(model, week).set_index("id")["prediction"]
-        parts.append(labels.assign(prediction=predicted.loc[labels["id"]].to_numpy()))
-    return pd.concat(parts, ignore_index=True)
+    """Rows of `weeks` whose label had arrived by `known_by`: inputs, prediction and label."""
+    found = company.weeks(model, weeks)
+    labels = found.labels[found.labels["known_week"] <= known_by]
+    rows = np.searchsorted(found.inputs["id"], labels["id"])
+    own = labels.drop(columns=["id", "week"]).set_axis(rows)
+    return found.inputs.loc[rows].assign(prediction=found.predictions["prediction"]).join(own)
 
 
 def _null_spike(company: Company, one: Incident, week: int) -> float:
-    """Share of the column that is null; 1 if the column is not there."""
+    """Share of the column that is null; 0 if the column is not there."""
     batch = company.batch(one.model, week)
     return batch[one.where].isna().mean() if one.where in batch else 0.0
 
@@ -77,12 +76,7 @@ def _segment_shift(company: Company, one: Incident, week: int) -> float:
     """How far the segment's ratio of price to prediction is below that of the others."""
     newest = _newest(company, one.model, week, 1)
     known = labelled(company, one.model, newest, week)
-    if known.empty:
-        return 0.0
-    inputs = pd.concat([company.batch(one.model, each) for each in newest])
-    fuel = inputs.set_index("id")["fuel"].loc[known["id"]].to_numpy()
-    ratio = known["price_kr"] / known["prediction"]
-    segment = fuel == one.where
+    ratio, segment = known["price_kr"] / known["prediction"], known["fuel"] == one.where
     return 1.0 - ratio[segment].median() / ratio[~segment].median()
 
 
@@ -119,12 +113,15 @@ def _rename(company: Company, one: Incident, week: int) -> float:
     return len(documented - set(company.batch(one.model, week)))
 
 
-def _worse(company: Company, one: Incident, week: int) -> float:
-    """How far the AUC over the newest labelled weeks is below the reference."""
-    newest = _newest(company, one.model, week, WINDOW[one.kind])
-    known = labelled(company, one.model, newest, week)
-    if known.empty:
-        return 0.0
+def _policy_change(company: Company, one: Incident, week: int) -> float:
+    """How much more often than in the reference a sure approval was denied, as a share."""
+    newest = _newest(company, one.model, week, 4)
+    return _denied(company, one.model, newest, week) - _reference_denied(company, one.model)
+
+
+def _bad_release(company: Company, one: Incident, week: int) -> float:
+    """How far the AUC over the two newest labelled weeks is below the reference."""
+    known = labelled(company, one.model, _newest(company, one.model, week, 2), week)
     now = auc(known[MODULES[one.model].LABEL], known["prediction"])
     return _reference_auc(company, one.model) - now
 
@@ -150,22 +147,25 @@ SIGNALS = {
     "pii_leak": _pii_leak,
     "unit_change": _unit_change,
     "rename": _rename,
-    "policy_change": _worse,
+    "policy_change": _policy_change,
     "usage_drop": _usage_drop,
-    "bad_release": _worse,
+    "bad_release": _bad_release,
     "slow_release": _slow_release,
 }
 
 
 def _newest(company: Company, model: str, week: int, count: int) -> list[int]:
-    """The newest weeks, at most `count`, of which a label had arrived by the end of `week`."""
-    found: list[int] = []
-    candidate = week - MODULES[model].DELAY
-    while len(found) < count and candidate > week - 30:
-        if company.labels_known_in(model, candidate) <= week:
-            found.append(candidate)
-        candidate -= 1
-    return found
+    """The `count` newest weeks whose labels had arrived by the end of `week`."""
+    due = range(week - MODULES[model].DELAY, FIRST_WEEK - 1, -1)
+    known = (each for each in due if company.labels_known_in(model, each) <= week)
+    return sorted(islice(known, count))
+
+
+def _denied(company: Company, model: str, weeks: Iterable[int], known_by: int) -> float:
+    """Share denied of the requests for sensitive data that the model is sure to approve."""
+    known = labelled(company, model, weeks, known_by)
+    sure = (known["prediction"] >= SURE) & (known["sensitivity"] != "internal")
+    return 1.0 - known.loc[sure, "approved"].mean()
 
 
 def _odds(inside: pd.Series) -> float:
@@ -196,3 +196,9 @@ def _reference_auc(company: Company, model: str) -> float:
     """The AUC over the reference."""
     known = labelled(company, model, REFERENCE, WEEKS)
     return auc(known[MODULES[model].LABEL], known["prediction"])
+
+
+@lru_cache(maxsize=16)
+def _reference_denied(company: Company, model: str) -> float:
+    """Share of the sure approvals of the reference that reviewers denied."""
+    return _denied(company, model, REFERENCE, WEEKS)

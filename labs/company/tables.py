@@ -45,10 +45,14 @@ def filled(table: Table, column: str, default: float | np.ndarray) -> np.ndarray
 
 def looked_up(table: Table, column: str, values: Mapping[str, float]) -> np.ndarray:
     """`values` of each row's category; of an unknown or missing one their mean."""
-    numbers = np.array([*values.values(), np.mean(list(values.values()))])
+    unknown = sum(values.values()) / len(values)
     if column not in table:
-        return np.full(rows(table), numbers[-1])
-    return numbers[pd.Categorical(table[column], categories=list(values)).codes]
+        return np.full(rows(table), unknown)
+    found = getattr(table[column], "array", table[column])
+    if not isinstance(found, pd.Categorical):
+        found = pd.Categorical(found, categories=list(values))
+    numbers = [values.get(word, unknown) for word in found.categories]
+    return np.array([*numbers, unknown])[found.codes]
 
 
 def rows(table: Table) -> int:
