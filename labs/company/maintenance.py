@@ -2,7 +2,7 @@
 
 One row is one machining operation on one part; the columns, their units and ranges are
 those of `labs.company.columns`. The champion's AUC is 0.97 over a year and
-between 0.92 and 1 in a single week: chance failures, and which worn tool breaks, cannot
+above 0.90 in every single week: chance failures, and which worn tool breaks, cannot
 be seen. With torque in lbf·ft it falls to about 0.6.
 
 The rules are those published with the AI4I 2020 Predictive Maintenance data set

@@ -2,8 +2,9 @@
 
 The columns, their units and ranges are those of `labs.company.columns`. The champion
 prices a car by a published formula. Its mean absolute percentage error is between 7 and
-9 % in an ordinary week; no formula could do better than 6.5 %, because what two equal
-cars fetch differs by that much.
+9 % in an ordinary week; no formula could do better than 7.4 %, because what two equal
+cars fetch differs by that much. When the subsidy for electric cars ends, the error over
+all cars rises from 7.9 to 9.4 %.
 """
 
 from collections.abc import Iterable
