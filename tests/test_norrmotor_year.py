@@ -258,6 +258,13 @@ def test_an_export_holds_what_was_seen(exported):
     assert (exported / "columns.csv").is_file()
 
 
+def test_an_export_as_parquet_reads_back_as_it_was(company, tmp_path):
+    folder = company.export(tmp_path, form="parquet")
+    read = pd.read_parquet(folder / "batches" / "warranty" / "week-45.parquet")
+    pd.testing.assert_frame_equal(read, company.batch("warranty", 45), check_categorical=False)
+    assert "odometer_km" in read and "mileage_km" not in read
+
+
 def test_an_export_in_an_unknown_form_is_refused(company, tmp_path):
     with pytest.raises(ValueError, match="form is 'xlsx'; give one of csv, parquet"):
         company.export(tmp_path, form="xlsx")

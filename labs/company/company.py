@@ -183,7 +183,7 @@ class Company:
 
     def _keys(self, week: int, days: np.ndarray) -> dict:
         """The columns `id`, `week` and `date` of rows that came on these weekdays."""
-        first = np.datetime64(calendar.monday(self.start, week), "s")
+        first = np.datetime64(calendar.monday(self.start, week), "ms")
         return {
             "id": (week - calendar.FIRST_WEEK) * ID_OF_WEEK + np.arange(len(days)),
             "week": np.full(len(days), week),
@@ -219,7 +219,7 @@ class Company:
         """The columns of `usage`."""
         now = self._active(model, week)
         table = usage(self._generator(model, week, USAGE), model, week, now)
-        first = np.datetime64(calendar.monday(self.start, week), "s")
+        first = np.datetime64(calendar.monday(self.start, week), "ms")
         keys = {"date": first + table.pop("day").astype("timedelta64[D]")}
         keys["week"] = np.full(len(keys["date"]), week)
         keys["version"] = np.full(len(keys["date"]), version(model, week, self.incidents))

@@ -256,7 +256,7 @@ RANGES = {
     "slow_release": Range(
         (4, 46), (2, 4), (2.5, 4.0), (("access", ""), ("price", ""), ("warranty", ""))
     ),
-    "campaign": Range((8, 36), (1, 2), (1.35, 1.50), (("warranty", ""), ("price", ""))),
+    "campaign": Range((8, 36), (1, 2), (1.38, 1.55), (("warranty", ""), ("price", ""))),
     "growth": Range((1, 1), None, (0.005, 0.008), tuple((model, "") for model in MODELS)),
 }
 FACTORS = {"torque_nm": 0.7376, "mileage_km": 0.6214}  # lbf·ft in a N·m, miles in a km
