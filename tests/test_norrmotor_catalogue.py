@@ -8,7 +8,7 @@ from random import Random
 import pandas as pd
 import pytest
 
-from labs.company import identifiers
+from labs.company import Company, identifiers
 from labs.company.catalogue import SPARSE, catalogue
 from labs.company.catalogue_headers import HEADERS, MISLEADING, NEUTRAL
 from labs.company.column_values import OTHER, PERSONAL
@@ -338,3 +338,8 @@ def test_of_the_alarms_of_shapes_without_checks_four_in_ten_are_false(three_seed
     right = (said["said"] & said["is_pii"]).sum()
     assert right / said["said"].sum() == pytest.approx(0.58, abs=0.06)
     assert right / said["is_pii"].sum() == pytest.approx(0.55, abs=0.06)
+
+
+def test_the_company_has_the_catalogue_of_its_seed():
+    key = Company(seed=3).catalogue().key
+    assert key.equals(catalogue(3).key)

@@ -21,6 +21,7 @@ from labs.company.incidents import MODELS, STORY, WEEKS, Incident, draw
 from labs.company.usage import usage, version
 
 if TYPE_CHECKING:
+    from labs.company.catalogue import Catalogue
     from labs.company.fleet import Fleet
 
 MODULES = {"maintenance": maintenance, "price": price, "warranty": warranty, "access": access}
@@ -132,6 +133,12 @@ class Company:
         from labs.company.fleet import fleet
 
         return fleet(self.seed, n, self.start)
+
+    def catalogue(self) -> "Catalogue":
+        """About 300 columns of 40 tables, and the key that says which hold personal data."""
+        from labs.company.catalogue import catalogue
+
+        return catalogue(self.seed)
 
     def answer_key(self) -> pd.DataFrame:
         """One row an incident: its fields, and `visible_week` by its stated signal.
