@@ -27,6 +27,7 @@ RECORD = ("owner", "intended_use", "dataset_name", "data_hash", "code_version")
 # are listed, and takes that list from the model's own file, so it is no protection either.
 # MLflow warns of this at every log; it is said once, here: load only models that you trust.
 FORMAT = "cloudpickle"
+EXAMPLE_ROWS = 3  # of the data, kept with the model: a server tries each version on them
 logging.getLogger("mlflow.sklearn").setLevel(logging.ERROR)
 
 
@@ -59,8 +60,9 @@ def log_model(
 ) -> ModelInfo:
     """Log a fitted scikit-learn `model` in a run of its own, with its signature and record.
 
-    `data` and `target` are what it was trained on; `predict` names the method that the
-    loaded model calls, such as `predict_proba`. Raises ValueError if a text is blank,
+    `data` and `target` are what it was trained on; the first rows of `data` are kept with
+    the model as its example. `predict` names the method that the loaded model calls, such
+    as `predict_proba`. Raises ValueError if a text is blank,
     TypeError if `data` is not a table with named columns.
     """
     record = {"owner": owner, "intended_use": intended_use, "dataset_name": dataset_name}
@@ -73,6 +75,7 @@ def log_model(
             model,
             name=name,
             signature=infer_signature(data, getattr(model, predict)(data.head())),
+            input_example=data.head(EXAMPLE_ROWS),
             pip_requirements=pinned(NEEDED),  # explicit: finding them out takes MLflow 5-7 s
             pyfunc_predict_fn=predict,
             serialization_format=FORMAT,
