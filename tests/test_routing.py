@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from labs.deployment import traffic
-from labs.deployment.routing import Route, Routes, answers
+from labs.deployment.routing import Changed, Route, Routes, answers
 from labs.deployment.traffic import Answered, TrafficWriter
 
 KEYS = [f"truck-{i}" for i in range(20_000)]
@@ -71,6 +71,7 @@ def test_a_key_has_the_same_answer_in_another_process_with_another_hash_seed():
         ({"strategy": "canary", "challenger": 2, "share": 0.5}, "a version is text"),
         ({"strategy": "blue_green", "challenger": "2", "share": 0.5}, "blue_green allows 0 or 1"),
         ({"strategy": "shadow", "challenger": "2", "share": 1}, "shadow allows 0"),
+        ({"until": "noon"}, "until is 'noon'; it is a number of seconds"),
     ],
 )
 def test_a_route_that_makes_no_sense_is_refused(wrong, why):
@@ -87,6 +88,25 @@ def test_a_server_that_follows_the_file_sees_a_new_route_at_the_next_request(tmp
     assert Routes.beside(tmp_path).put("failures", Route()) == canary
     assert followed.of("failures") == Route()
     assert json.loads((tmp_path / "routes.json").read_text()) == {}
+
+
+def test_a_route_that_nobody_extends_ends_by_itself(tmp_path):
+    followed = Routes.beside(tmp_path)
+    followed.put("failures", Route("canary", "2", 0.5, until=time.time() + 0.5))
+    followed.put("parts", Route("canary", "2", 0.5, until=time.time() + 600))
+    assert followed.of("failures").share == 0.5
+    time.sleep(0.6)
+    assert followed.of("failures") == Route()
+    assert followed.of("parts").share == 0.5
+
+
+def test_a_route_that_somebody_else_has_changed_is_not_overwritten(tmp_path):
+    routes = Routes.beside(tmp_path)
+    canary = Route("canary", "2", 0.5)
+    routes.put("failures", canary, instead_of=Route())
+    with pytest.raises(Changed, match=r"failures has the route .*'canary'.* by now"):
+        routes.put("failures", Route("shadow", "3"), instead_of=Route())
+    assert routes.of("failures") == canary
 
 
 @pytest.mark.parametrize("text", ["", '{"failures": ', "[]", "\x00\xff", "[" * 100_000, "3"])

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import tempfile
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -35,13 +36,15 @@ class Route:
 
     `share` is what part of the keys the challenger answers, from 0 to 1; in blue_green
     it is 0 or 1. `salt` decides which keys these are: canaries with different salts
-    meet different keys.
+    meet different keys. After `until`, in seconds since 1970, the route is over: whoever
+    watches a canary extends it at every look, so that one that nobody watches ends itself.
     """
 
     strategy: str = "single"
     challenger: str | None = None
     share: float = 0.0
     salt: str = ""
+    until: float | None = None
 
     def __post_init__(self):
         if self.strategy not in STRATEGIES:
@@ -55,6 +58,13 @@ class Route:
         if not _fits(self.share, SHARES[self.strategy]):
             allowed = " or ".join(map(str, SHARES[self.strategy] or ["0-1"]))
             raise ValueError(f"share is {self.share!r}; {self.strategy} allows {allowed}")
+        if not isinstance(self.until, int | float | None):
+            raise ValueError(f"until is {self.until!r}; it is a number of seconds since 1970")
+
+    @property
+    def now(self) -> "Route":
+        """This route, or the champion's alone if it is over."""
+        return self if self.until is None or time.time() < self.until else Route()
 
 
 def _fits(share: object, allowed: tuple) -> bool:
@@ -86,6 +96,10 @@ def new_key() -> str:
     return uuid.uuid4().hex
 
 
+class Changed(Exception):
+    """Somebody else has changed the route."""
+
+
 class Routes:
     """The routes in the file `path`; a file that is not there holds none."""
 
@@ -103,7 +117,7 @@ class Routes:
     def of(self, name: str) -> Route:
         """The route of the model `name` now. Never raises; costs a look at the file's date."""
         self._refresh()
-        return self._routes.get(name, Route())
+        return self._routes.get(name, Route()).now
 
     @property
     def problem(self) -> str | None:
@@ -111,14 +125,17 @@ class Routes:
         self._refresh()
         return self._problem
 
-    def put(self, name: str, route: Route) -> Route:
+    def put(self, name: str, route: Route, instead_of: Route | None = None) -> Route:
         """Make `route` the route of `name`, and return the one before. Atomic.
 
-        Entries that make no sense, of any model, are dropped.
+        With `instead_of`, raises Changed if the route is another one by now. Entries that
+        make no sense, of any model, are dropped.
         """
         with turn(self.path.with_suffix(".lock"), WAIT_SECONDS, "routes"):
             routes, _ = _parsed(_text(self.path))
-            before = routes.pop(name, Route())
+            before = routes.pop(name, Route()).now
+            if instead_of is not None and before != instead_of.now:
+                raise Changed(f"{name} has the route {before} by now, not {instead_of}")
             if route.strategy != "single":
                 routes[name] = route
             _write(self.path, {name: asdict(routes[name]) for name in sorted(routes)})

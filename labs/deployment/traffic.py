@@ -33,12 +33,13 @@ COLUMNS = [
     "shadow_version",
     "shadow_prediction",
     "shadow_error",
+    "share",
 ]
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS traffic (
     number INTEGER PRIMARY KEY, at REAL NOT NULL, model TEXT NOT NULL, key TEXT NOT NULL,
     role TEXT NOT NULL, version TEXT NOT NULL, prediction TEXT, milliseconds REAL, error TEXT,
-    shadow_version TEXT, shadow_prediction TEXT, shadow_error TEXT
+    shadow_version TEXT, shadow_prediction TEXT, shadow_error TEXT, share REAL
 );
 CREATE INDEX IF NOT EXISTS traffic_of_model ON traffic (model, number);
 """
@@ -49,7 +50,8 @@ class Answered(NamedTuple):
 
     `role` and `version` are who was to answer, `error` is why it could not, and then
     `prediction` is what the champion answered in its place, if it did. `at` is in seconds
-    since 1970. Predictions are arrays, lists or tables, one entry a row of the request.
+    since 1970, `share` the challenger's in the route that was followed. Predictions are
+    arrays, lists or tables, one entry a row of the request.
     """
 
     at: float
@@ -63,6 +65,7 @@ class Answered(NamedTuple):
     shadow_version: str | None = None
     shadow_prediction: Any = None
     shadow_error: str | None = None
+    share: float | None = None
 
 
 class TrafficWriter:
