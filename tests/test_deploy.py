@@ -67,6 +67,12 @@ def test_a_batch_is_the_same_call(registry, data, tmp_path):
     assert len(pd.read_csv(to)) == len(data) == done.running.rows
 
 
+def test_a_cluster_is_the_same_call(registry, tmp_path):
+    image = f"norrmotor/models@sha256:{'0' * 64}"
+    done = deploy("sorting", "kubernetes", registry=registry, why="go", image=image, to=tmp_path)
+    assert (done.running / "overlays" / "production" / "kustomization.yaml").is_file()
+
+
 def test_a_strategy_divides_the_traffic(registry, server):
     options = {"strategy": "canary", "challenger": 2, "share": 0.05, "server": server}
     deploy("sorting", registry=registry, why="try version 2", **options)

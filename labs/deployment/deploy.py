@@ -103,14 +103,15 @@ def batch(model: str, registry: Path, source, to: Path | str, **options: Any):
     return score(model, source, to, **options)
 
 
-def kubernetes(model: str, registry: Path, image: str, to: Path | str, **options: Any):
-    """Write validated manifests into the folder `to`; `options` are those of `render`.
+def kubernetes(model: str, registry: Path, image, to: Path | str, **options: Any):
+    """Write valid manifests into the folder `to`; `options` are those of `kubernetes.render`.
 
-    Nothing is applied: look at the files first, then call `kubernetes.apply`.
+    The registry is part of the image, or of the volume that `claim` names. Nothing is
+    applied: look at the files first, then call `kubernetes.apply`.
     """
-    from labs.deployment.kubernetes import write
+    from labs.deployment.kubernetes import render, write
 
-    return write(model, image=image, folder=to, **options)
+    return write(render(model, image=image, **options), to)
 
 
 TARGETS: dict[str, Callable[..., Any]] = {
