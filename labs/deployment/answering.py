@@ -5,6 +5,7 @@ import json
 import logging
 import time
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -20,11 +21,17 @@ from labs.deployment.telemetry import Metrics
 from labs.deployment.traffic import Answered, TrafficWriter
 from labs.deployment.validation import Columns
 
-BODY_SECONDS = 10.0  # for the whole body to arrive
-PREDICT_SECONDS = 30.0  # from then to the answer
-MOST_BYTES = 8 * 2**20  # of a body; 100,000 rows of six numbers are about 8 MB
-READ_ON = 8  # times MOST_BYTES are read and dropped, so that the client sees the refusal
+READ_ON = 8  # times the longest body are read and dropped, so that the client sees the refusal
 said = logging.getLogger("labs.deployment")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a request may take, so that no caller can keep the server from the others."""
+
+    most_bytes: int = 8 * 2**20  # of a body: about 100,000 rows of six numbers
+    body_seconds: float = 10.0  # for the headers, and again for the whole body to arrive
+    predict_seconds: float = 30.0  # from then to the answer
 
 
 class Answers:
@@ -68,7 +75,7 @@ class Answers:
         role = routing.answers(route, key)
         version = challenger if role == routing.CHALLENGER else champion
         begun, at = time.perf_counter(), time.time()
-        record = Answered(at, champion.name, key, role, version.number)
+        record = Answered(at, champion.name, key, role, version.number, share=route.share)
         answerer = version
         try:
             columns = version.inputs.fitted(payload)
@@ -124,22 +131,24 @@ def _failure(version: Version, columns: Columns, error: Exception) -> Refused:
     return Failed(500, f"version {version.number} of the model failed on this request")
 
 
-async def read(stream: AsyncIterator[bytes], length: str | None, most: int) -> bytes:
-    """The body, if it is at most `most` bytes and arrives in time. Raises Refused, 413 or 408."""
-    chunks, size = [], 0
+async def read(stream: AsyncIterator[bytes], length: str | None, limits: Limits) -> bytes:
+    """The body, if it is short enough and arrives in time. Raises Refused, 413 or 408."""
+    chunks, size, most = [], 0, limits.most_bytes
+    refused = Refused(413, f"the body is longer than {most} bytes; send fewer rows at a time")
+    if length is not None and length.isdigit() and int(length) > READ_ON * most:
+        raise refused
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            too_long = length is not None and length.isdigit() and int(length) > READ_ON * most
-            async for chunk in () if too_long else stream:
+        async with asyncio.timeout(limits.body_seconds):
+            async for chunk in stream:
                 size += len(chunk)
                 if size <= most:
                     chunks.append(chunk)
                 elif size > READ_ON * most:
                     break
     except TimeoutError:
-        raise Refused(408, f"the body did not arrive within {BODY_SECONDS:g} seconds") from None
-    if size > most or too_long:
-        raise Refused(413, f"the body is longer than {most} bytes; send fewer rows at a time")
+        raise Refused(408, f"the body did not arrive in {limits.body_seconds:g} s") from None
+    if size > most:
+        raise refused
     return b"".join(chunks)
 
 

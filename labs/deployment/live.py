@@ -165,8 +165,10 @@ class Live:
             self.registry_problem = None
         except aliases.Unreadable as error:
             self._tell_registry(str(error))
+            for name in list(self.champions):  # a canary must end even now
+                self._challenger(name)
             return
-        for name in self.names if self.names is not None else sorted(wanted):
+        for name in self.names if self.names is not None else sorted({*wanted, *self.champions}):
             if self._closing.is_set():
                 return
             self._champion(name, wanted.get(name))

@@ -16,15 +16,18 @@ import sys
 import threading
 import time
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 import labs
 from labs.deployment import answering
-from labs.deployment.answering import Answers
+from labs.deployment.answering import Answers, Limits
 from labs.deployment.batching import Batcher
 from labs.deployment.live import Live
 from labs.deployment.payload import FORMATS, Refused
@@ -36,6 +39,7 @@ VERSION = "x-model-version"  # the header that names the version that answered
 DRAIN_SECONDS = 30  # for requests that are being answered when the server is told to stop
 STUCK_SECONDS = 120  # after which a prediction that does not end makes /health fail
 JSON = "application/json"
+DEFAULT = Limits()
 said = logging.getLogger("labs.deployment")
 
 BODY = {
@@ -78,7 +82,7 @@ REFUSALS = {
 }
 
 
-def make_app(live: Live, most_bytes: int = answering.MOST_BYTES) -> FastAPI:
+def make_app(live: Live, limits: Limits = DEFAULT) -> FastAPI:
     """The web application that answers with the models of `live`."""
     metrics = Metrics(live)
 
@@ -96,18 +100,18 @@ def make_app(live: Live, most_bytes: int = answering.MOST_BYTES) -> FastAPI:
     app = FastAPI(
         title="Models", version=labs.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
     )
-    _add_models(app, live, metrics, most_bytes)
+    _add_models(app, live, metrics, limits)
     _add_probes(app, live, metrics)
     app.add_exception_handler(HTTPException, _http_error)
     return app
 
 
-def _add_models(app: FastAPI, live: Live, metrics: Metrics, most_bytes: int) -> None:
+def _add_models(app: FastAPI, live: Live, metrics: Metrics, limits: Limits) -> None:
     described = {"openapi_extra": BODY, "responses": _described(REFUSALS)}
 
     @app.post("/models/{name}/invocations", summary="Predict with one model", **described)
     async def invocations(name: str, request: Request) -> Response:
-        return await _answer(app, metrics, name, request, most_bytes)
+        return await _answer(app, metrics, name, request, limits)
 
     @app.post("/invocations", summary="Predict with the only model there is", **described)
     async def only(request: Request) -> Response:
@@ -115,17 +119,17 @@ def _add_models(app: FastAPI, live: Live, metrics: Metrics, most_bytes: int) -> 
         if len(names) != 1:
             text = "this server has several models; post to /models/NAME/invocations"
             return _refused(Refused(404, text))
-        return await _answer(app, metrics, names[0], request, most_bytes)
+        return await _answer(app, metrics, names[0], request, limits)
 
 
 async def _answer(
-    app: FastAPI, metrics: Metrics, name: str, request: Request, most_bytes: int
+    app: FastAPI, metrics: Metrics, name: str, request: Request, limits: Limits
 ) -> Response:
     begun, version = time.perf_counter(), ""
     headers = request.headers
     try:
-        body = await answering.read(request.stream(), headers.get("content-length"), most_bytes)
-        async with asyncio.timeout(answering.PREDICT_SECONDS):
+        body = await answering.read(request.stream(), headers.get("content-length"), limits)
+        async with asyncio.timeout(limits.predict_seconds):
             payload = answering.parsed(
                 body, headers.get("content-type"), headers.get("content-encoding")
             )
@@ -135,8 +139,10 @@ async def _answer(
     except Refused as refused:
         response = _refused(refused)
     except TimeoutError:
-        text = f"no answer within {answering.PREDICT_SECONDS:g} seconds"
+        text = f"no answer within {limits.predict_seconds:g} seconds"
         response = _refused(Refused(504, text))
+    except ClientDisconnect:
+        return Response(status_code=400)  # nobody reads it
     known = name if name in app.state.answers.live.champions else ""  # not what anyone types
     metrics.answered(known, version, response.status_code, time.perf_counter() - begun)
     return response
@@ -240,10 +246,12 @@ def main(argv: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     said.setLevel(logging.INFO)
     names = None if args.models == "all" else [name for name in args.models.split(",") if name]
-    app = make_app(Live(args.registry, names), args.most_bytes)
+    limits = Limits(args.most_bytes, args.body_seconds, args.predict_seconds)
+    app = make_app(Live(args.registry, names), limits)
     listener = _listener(args.host, args.port)
     config = uvicorn.Config(
         app,
+        http=_patient(limits.body_seconds),
         log_level="warning",
         access_log=False,
         server_header=False,
@@ -262,8 +270,24 @@ def main(argv: list[str] | None = None) -> None:
 
 def _stop_after_stdin(server: uvicorn.Server) -> None:
     """Stop when whoever started this server ends, however it ends."""
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):  # a buffered read would hold a lock at the end
+        pass
     server.should_exit = True
+
+
+def _patient(seconds: float) -> type[H11Protocol]:
+    """HTTP that hangs up on a client whose headers do not arrive in time."""
+
+    class Patient(H11Protocol):
+        def connection_made(self, transport) -> None:
+            super().connection_made(transport)
+            self.loop.call_later(seconds, self._hang_up)
+
+        def _hang_up(self) -> None:
+            if self.cycle is None and not self.transport.is_closing():
+                self.transport.close()
+
+    return Patient
 
 
 def _listener(host: str, port: int) -> socket.socket:
@@ -289,9 +313,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--models", default="all", help="names, with commas, or all (default)")
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 is every address")
     parser.add_argument("--port", default=8000, type=int, help="0 is any that is free")
-    parser.add_argument(
-        "--most-bytes", default=answering.MOST_BYTES, type=int, help="of a body (%(default)s)"
-    )
+    for name, value in asdict(DEFAULT).items():
+        option = f"--{name.replace('_', '-')}"
+        parser.add_argument(option, default=value, type=type(value), help="(%(default)s)")
     parser.add_argument("--until-stdin-closes", action="store_true", help="stop with the parent")
     return parser.parse_args(argv)
 

@@ -57,6 +57,8 @@ class Metrics:
         up.add_metric([], float(live.registry_problem is None))
         waiting = GaugeMetricFamily("labs_requests_waiting", "Requests that wait for a prediction")
         waiting.add_metric([], float(self.batcher.waiting if self.batcher else 0))
+        running = GaugeMetricFamily("labs_predicting", "Whether a prediction is running")
+        running.add_metric([], float(bool(self.batcher and self.batcher.begun)))
         failed = GaugeMetricFamily("labs_failed_loads", "Versions that did not become live")
         failed.add_metric([], float(live.failed_loads))
         names = ["model", "version", "role"]
@@ -71,4 +73,4 @@ class Metrics:
         )
         for name in list(live.problems):
             problem.add_metric([name], 1.0)
-        yield from (up, waiting, failed, info, problem)
+        yield from (up, waiting, running, failed, info, problem)
