@@ -67,9 +67,9 @@ def promote(
     """
     client = MlflowClient()
     with _turn(log.path, name):
-        _require(client, name, str(version))
-        before = _champion_now(client, log, name, at)
-        verdicts = _judged(name, str(version), before, gates)
+        require(name, version)
+        before = _champion_now(log, name, at)
+        verdicts = judged(name, str(version), before, gates)
         passed = all(verdict.passed for verdict in verdicts)
         if passed:
             client.set_registered_model_alias(name, CHAMPION, str(version))
@@ -97,9 +97,9 @@ def rollback(
     """
     client = MlflowClient()
     with _turn(log.path, name):
-        now = _champion_now(client, log, name, at)
+        now = _champion_now(log, name, at)
         target = str(to) if to is not None else _last_good(client, log, name, now)
-        _require(client, name, target)
+        require(name, target)
         client.set_registered_model_alias(name, CHAMPION, target)
         log.append("rollback", name, why=why, actor=actor, before=now, after=target, at=at)
     return target
@@ -129,9 +129,14 @@ def _good(moves: pd.DataFrame) -> list[str]:
     return good
 
 
-def _champion_now(client: MlflowClient, log: EventLog, name: str, at) -> str | None:
+def champion_of(name: str) -> str | None:
+    """The version that carries the alias now; None if none does."""
+    return _version(lambda: MlflowClient().get_model_version_by_alias(name, CHAMPION))
+
+
+def _champion_now(log: EventLog, name: str, at) -> str | None:
     """The version that carries the alias; a move that the log does not have is added to it."""
-    now = _version(lambda: client.get_model_version_by_alias(name, CHAMPION))
+    now = champion_of(name)
     known = log.champions(name)[-1:]
     if now is not None and known != [now]:
         why = "moved by another tool, or by a call that was killed before its record"
@@ -139,8 +144,9 @@ def _champion_now(client: MlflowClient, log: EventLog, name: str, at) -> str | N
     return now
 
 
-def _require(client: MlflowClient, name: str, version: str) -> None:
-    if not _exists(client, name, version):
+def require(name: str, version: int | str) -> None:
+    """Raises ValueError if there is no such version."""
+    if not _exists(MlflowClient(), name, str(version)):
         raise ValueError(f"{name} has no version {version}; register it first")
 
 
@@ -158,8 +164,13 @@ def _version(ask) -> str | None:
         raise
 
 
-def _judged(name: str, version: str, before: str | None, gates) -> tuple[Verdict, ...]:
-    """Every gate's verdict; if one of the models cannot be loaded, that is the only one."""
+def judged(
+    name: str, version: str, before: str | None, gates: Sequence[Gate]
+) -> tuple[Verdict, ...]:
+    """Every gate's verdict on `version` against the champion `before`.
+
+    If one of the two cannot be loaded, that is the only verdict.
+    """
     try:
         model = _loaded(name, version)
         champion = None if before is None else _loaded(name, before)

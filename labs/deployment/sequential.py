@@ -177,6 +177,9 @@ class Evidence:
             self._counted.append((error, challenged, (share - known) / (1 - known)))
             self._above[key] = 1.0 if challenged else share
 
+    def __len__(self) -> int:
+        return len(self._counted)
+
     def decide(self, rule: StoppingRule) -> Decision:
         """What `rule` says of all outcomes so far."""
         return rule.decide(*self.arrays())

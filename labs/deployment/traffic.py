@@ -149,6 +149,15 @@ def read(path: Path | str, model: str, after: int = 0) -> pd.DataFrame:
     return table
 
 
+def last(path: Path | str) -> int:
+    """The `number` of the newest record; 0 if there is none."""
+    if not Path(path).exists():
+        return 0
+    with closing(sqlite3.connect(path, timeout=5)) as connection:
+        connection.executescript(SCHEMA)
+        return connection.execute("SELECT max(number) FROM traffic").fetchone()[0] or 0
+
+
 def _row(answered: Answered) -> tuple:
     row = answered._replace(
         prediction=_json(answered.prediction),
