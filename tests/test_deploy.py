@@ -11,6 +11,7 @@ from labs.deployment.events import EventLog
 from labs.deployment.local import Server, ServerError
 from labs.deployment.promotion import promote, rollback
 from labs.deployment.registry import log_model, open_registry, register
+from labs.deployment.rollout import stop
 from labs.deployment.routing import Routes
 
 WORDS = {"owner": "Plant 2", "intended_use": "test", "dataset_name": "made up"}
@@ -78,7 +79,10 @@ def test_a_strategy_divides_the_traffic(registry, server):
     deploy("sorting", registry=registry, why="try version 2", **options)
     route = Routes.beside(registry).of("sorting")
     assert (route.strategy, route.challenger, route.share) == ("canary", "2", 0.05)
-    deploy("sorting", registry=registry, why="enough", server=server)
+    with pytest.raises(ValueError, match="a canary of version 2 is under way; end it first"):
+        deploy("sorting", registry=registry, why="without looking", server=server)
+    stop("sorting", log=EventLog.beside(registry), why="enough")
+    deploy("sorting", registry=registry, why="again", server=server)
     assert Routes.beside(registry).of("sorting").strategy == "single"
 
 

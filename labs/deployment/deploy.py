@@ -50,19 +50,21 @@ def deploy(
     """Put the champion of the registered model `model` where it answers.
 
     `registry` is the folder of the registry. `challenger` is the version that a strategy
-    other than "single" needs, `share` the part of the keys that it answers. `options` are
-    the target's own; see `local`, `batch` and `kubernetes`. Raises ValueError if there is
-    no champion, no such version, target or strategy.
+    other than "single" needs, `share` the part of the keys that it answers; `rollout`
+    watches it and raises its share. `options` are the target's own; see `local`, `batch`
+    and `kubernetes`. Raises ValueError if there is no champion, no such version, target or
+    strategy, or if a roll-out of the model is under way.
     """
     if target not in TARGETS:
         raise ValueError(f"target is {target!r}; use one of {', '.join(TARGETS)}")
     champion = _champion(registry, model)
     route = _route(model, strategy, challenger, share)
+    _require_no_rollout(registry, model)
     if target == "batch" and strategy != "single":
         raise ValueError(f"strategy is {strategy!r}; a batch has no traffic to divide: use single")
     running = TARGETS[target](model, Path(registry), **options)
     if target != "batch":
-        Routes.beside(registry).put(model, route)  # servers follow it
+        Routes.beside(registry).put(model, route, instead_of=Route())  # servers follow it
     EventLog.beside(registry).append(
         "deploy",
         model,
@@ -132,6 +134,15 @@ def _champion(registry: Path | str, model: str) -> str:
         ) from None
 
 
+def _require_no_rollout(registry: Path | str, model: str) -> None:
+    now = Routes.beside(registry).of(model)
+    if now.strategy != "single":
+        raise ValueError(
+            f"{model}: a {now.strategy} of version {now.challenger} is under way; "
+            "end it first, with labs.deployment.rollout.stop"
+        )
+
+
 def _route(model: str, strategy: str, challenger: int | str | None, share: float) -> Route:
     if strategy not in STRATEGIES:
         raise ValueError(f"strategy is {strategy!r}; use one of {', '.join(STRATEGIES)}")
@@ -140,4 +151,9 @@ def _route(model: str, strategy: str, challenger: int | str | None, share: float
             mlflow.MlflowClient().get_model_version(model, str(challenger))
         except MlflowException:
             raise ValueError(f"{model} has no version {challenger}; register it first") from None
-    return Route(strategy, None if challenger is None else str(challenger), share, salt=model)
+    return Route(
+        strategy,
+        None if challenger is None else str(challenger),
+        share,
+        salt=f"{model}/{challenger}",
+    )
