@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 import webbrowser
+from contextlib import contextmanager
 from pathlib import Path
 
 from labs.kit import manifest, workspace
@@ -34,11 +35,24 @@ def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") 
     lesson = course.lesson(slug) if slug else course.lessons[0]
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: no orphan
     _tell(folder, workspace.prepare(folder))
-    with workspace.Locked(folder / ".labs" / "start.lock"):
-        running = find(folder)
-        process = None if running else _launch(folder, port)
-        server = running or _wait(folder, process)
-    place = address(server, course.workspace_path(lesson))
+    process: list[subprocess.Popen] = []
+    try:
+        with workspace.Locked(folder / ".labs" / "start.lock"):
+            running = find(folder)
+            if not running:
+                with _uninterrupted():
+                    process.append(_launch(folder, port))
+            server = running or _wait(folder, process[0])
+        _welcome(server, folder, port, course.workspace_path(lesson), browser, bool(running))
+        if process:
+            _stay(process[0])
+    finally:
+        for one in process:
+            _end(one)
+
+
+def _welcome(server: dict, folder: Path, port: int, page: Path, browser: bool, running: bool):
+    place = address(server, page)
     if running:
         print(f"JupyterLab already runs in {folder}.")
     elif server["port"] != port:
@@ -46,9 +60,21 @@ def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") 
     print(f"The labs are open at\n\n    {place}\n", flush=True)
     if browser:
         webbrowser.open(place)
-    if process:
-        print("Leave this window open. Ctrl-C stops the labs; your work is saved.", flush=True)
-        _stay(process)
+
+
+@contextmanager
+def _uninterrupted():
+    """Put off Ctrl-C to the end of the block: a process begun in it must not be forgotten."""
+    seen: list[int] = []
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(one, lambda number, frame: seen.append(number)) for one in signals]
+    try:
+        yield
+    finally:
+        for one, handler in zip(signals, before, strict=True):
+            signal.signal(one, handler)
+    if seen:
+        raise KeyboardInterrupt
 
 
 def _tell(folder: Path, done: workspace.Prepared) -> None:
@@ -136,15 +162,10 @@ def _log(folder: Path) -> Path:
 
 def _wait(folder: Path, process: subprocess.Popen) -> dict:
     deadline = time.monotonic() + READY_SECONDS
-    try:
-        while time.monotonic() < deadline and process.poll() is None:
-            if server := find(folder):
-                return server
-            time.sleep(0.1)
-    except BaseException:
-        process.terminate()
-        raise
-    process.terminate()
+    while time.monotonic() < deadline and process.poll() is None:
+        if server := find(folder):
+            return server
+        time.sleep(0.1)
     last = _log(folder).read_text(encoding="utf-8", errors="replace").splitlines()[-5:]
     raise UserError(
         "JupyterLab did not start. Its last lines were:\n    "
@@ -154,16 +175,20 @@ def _wait(folder: Path, process: subprocess.Popen) -> dict:
 
 
 def _stay(process: subprocess.Popen) -> None:
+    print("Leave this window open. Ctrl-C stops the labs; your work is saved.", flush=True)
     try:
         process.wait()
     except KeyboardInterrupt:
         print("\nStopping the labs. Start them again with the same command.")
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
+
+
+def _end(process: subprocess.Popen) -> None:
+    """Ask the server to end, and make it after ten seconds."""
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
 
 
 def port_is_free(port: int) -> bool:
