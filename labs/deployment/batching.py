@@ -118,9 +118,9 @@ class Batcher:
 
     def _work(self) -> None:
         while (batch := self._batches.get()) is not None:
-            for calls in self._together(batch):
-                self._tell(_answers, calls, self._predicted(calls))
-            self._tell(self._ended)
+            groups = self._together(batch)
+            for calls in groups:
+                self._tell(self._answered, calls, self._predicted(calls), calls is groups[-1])
 
     def _tell(self, callback: Callable, *arguments) -> None:
         try:
@@ -128,7 +128,11 @@ class Batcher:
         except RuntimeError:  # the loop has closed: nobody waits any more
             self._batches.put(None)
 
-    def _ended(self) -> None:
+    def _answered(self, calls: list[Call], answers: list[Any], last: bool) -> None:
+        """Give the calls their answers; after the last of a batch, begin the next."""
+        _give(calls, answers)
+        if not last:
+            return
         self._running, self.begun = bool(self._waiting), None
         if self._running:
             self._gather()
@@ -191,7 +195,7 @@ def _rows_of(answers: Any, begin: int, end: int) -> Any:
     return answers[begin:end]
 
 
-def _answers(calls: list[Call], answers: list[Any]) -> None:
+def _give(calls: list[Call], answers: list[Any]) -> None:
     for call, answer in zip(calls, answers, strict=True):
         if call.answer.done():  # the client gave up
             continue
