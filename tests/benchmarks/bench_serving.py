@@ -247,7 +247,8 @@ def report(alone: dict, crowd: dict, memory: dict) -> None:
         print(
             f"  {name:12}  one client: {middle(cpu[name]):5.2f} ms CPU,"
             f" {middle(wait[name]):5.2f} ms a request;  {CROWD} clients:"
-            f" {middle(rate[name]):5.0f} requests/s, p99 {middle(p99[name]):4.0f} ms, {failed} failed;  {memory[name]:3.0f} MB"
+            f" {middle(rate[name]):5.0f} requests/s, p99 {middle(p99[name]):4.0f} ms,"
+            f" {failed} failed;  {memory[name]:3.0f} MB"
         )
     for rival in ("bare FastAPI", "mlflow serve"):
         print(
