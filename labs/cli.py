@@ -30,6 +30,9 @@ def parser() -> argparse.ArgumentParser:
     _add_workspace(opened)
     _add_server(opened)
 
+    stopped = command("stop", "Stop the JupyterLab that runs in your workspace.", _stop)
+    _add_workspace(stopped)
+
     doctor = command(
         "doctor", "Check this machine, and say what to do about each problem.", _doctor
     )
@@ -72,8 +75,18 @@ def _add_workspace(command: argparse.ArgumentParser) -> None:
 
 
 def _add_server(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--port", type=int, default=8888, help="first port to try (default 8888)")
+    command.add_argument(
+        "--port", type=_port, default=8888, help="first port to try (default 8888)"
+    )
     command.add_argument("--no-browser", action="store_true", help="only print the address")
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 1024 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a port; give a number from 1024 to 65535"
+        )
+    return int(text)
 
 
 def _workspace(args: argparse.Namespace) -> Path:
@@ -86,6 +99,12 @@ def _start(args) -> int | None:
     from labs.kit import server
 
     return server.start(_workspace(args), args.port, not args.no_browser)
+
+
+def _stop(args) -> int | None:
+    from labs.kit import server
+
+    return server.stop(_workspace(args))
 
 
 def _open(args) -> int | None:
@@ -146,6 +165,13 @@ def main(argv: list[str] | None = None) -> int:
         return args.run(args) or 0
     except UserError as error:
         print(error, file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # as in `labs doctor | head`
+        sys.stdout = None
+        return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"{where}{error.strerror or error}. Mend that and try again.", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nStopped. Nothing you wrote was lost.", file=sys.stderr)

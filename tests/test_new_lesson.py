@@ -21,7 +21,9 @@ def clone(tmp_path, monkeypatch):
 
 
 def test_a_new_lesson_passes_every_test_of_a_lesson(clone, monkeypatch):
-    new.lesson("explain-a-thing", "deployment", "Explain a thing")
+    title = 'Say "no" to C:\\new'
+    new.lesson("explain-a-thing", "deployment", title)
+    assert manifest.read().lesson("explain-a-thing").title == title
     lesson = manifest.read().lesson("explain-a-thing")
     path = clone / lesson.path
     assert gate.problems(read_notebook(path)) == []
@@ -33,6 +35,15 @@ def test_a_new_lesson_passes_every_test_of_a_lesson(clone, monkeypatch):
         papermill.execute_notebook(
             str(path), str(clone / "done.ipynb"), values, kernel_name="python3", progress_bar=False
         )
+
+
+def test_a_notebook_that_is_there_is_not_overwritten(clone):
+    path = clone / "notebooks" / "deployment" / "canary.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text("somebody's draft")
+    with pytest.raises(UserError, match=r"canary\.ipynb is there already"):
+        new.lesson("canary", "deployment")
+    assert path.read_text() == "somebody's draft"
 
 
 @pytest.mark.parametrize(

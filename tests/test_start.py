@@ -1,5 +1,6 @@
 """`labs start` with a real JupyterLab: address, second start, busy port, Ctrl-C."""
 
+import json
 import os
 import re
 import signal
@@ -12,6 +13,7 @@ import urllib.request
 import psutil
 import pytest
 
+from labs.cli import main
 from labs.kit import manifest, server
 from labs.kit.server import find
 
@@ -19,14 +21,14 @@ from labs.kit.server import find
 class Started:
     """A `labs start` in a process of its own, and the lines it has printed."""
 
-    def __init__(self, folder, *options):
+    def __init__(self, folder, *options, **variables):
         command = [sys.executable, "-m", "labs.cli", "start", "--no-browser"]
         self.process = subprocess.Popen(
             [*command, "--workspace", str(folder), *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "LABS_BUILD": str(folder.parent / "build")},
+            env={**os.environ, "LABS_BUILD": str(folder.parent / "build"), **variables},
         )
         self.lines: list[str] = []
 
@@ -62,6 +64,21 @@ def test_start_serves_the_welcome_page_and_a_second_start_finds_it(folder):
     assert first.stop() == 0
     assert "Traceback" not in "".join(first.lines)
     assert find(folder) is None
+
+
+def test_a_proxy_and_a_jupyter_password_are_no_obstacle_and_labs_stop_ends_it(folder, tmp_path):
+    config = tmp_path / "config"
+    config.mkdir()
+    password = {"PasswordIdentityProvider": {"hashed_password": "argon2:nobody-knows"}}
+    (config / "jupyter_server_config.json").write_text(json.dumps(password))
+    proxy = "http://127.0.0.1:9"
+    started = Started(folder, http_proxy=proxy, HTTP_PROXY=proxy, JUPYTER_CONFIG_DIR=str(config))
+    with urllib.request.urlopen(started.address()) as page:
+        assert page.status == 200
+    assert main(["stop", "--workspace", str(folder)]) == 0
+    assert started.process.wait(30) == 0
+    assert main(["stop", "--workspace", str(folder)]) == 1
+    assert servers_of(folder) == []
 
 
 def test_two_starts_at_once_share_one_server(folder):

@@ -75,6 +75,27 @@ def test_a_copy_that_was_only_run_counts_as_unchanged(pristine, folder):
     assert workspace.prepare(folder).renewed
 
 
+def test_an_empty_cell_at_the_end_is_no_change(pristine, folder):
+    """JupyterLab adds one when the last cell is run."""
+    workspace.prepare(folder)
+    notebook = nbformat.read(folder / COPY, 4)
+    notebook.cells.append(nbformat.v4.new_code_cell("", id="added"))
+    nbformat.write(notebook, folder / COPY)
+    write(pristine, "x = 2")
+    assert workspace.prepare(folder).renewed
+
+
+def test_an_offer_that_was_accepted_is_renewed_like_any_other(pristine, folder):
+    workspace.prepare(folder)
+    write(folder / COPY, "x = 'mine'")
+    write(pristine, "x = 2")
+    (kept,) = workspace.prepare(folder).kept
+    (folder / kept.offered).replace(folder / COPY)
+    workspace.prepare(folder)
+    write(pristine, "x = 3")
+    assert workspace.prepare(folder).renewed
+
+
 def test_a_changed_copy_is_kept_and_the_new_version_offered_once(pristine, folder):
     workspace.prepare(folder)
     write(folder / COPY, "x = 'mine'")

@@ -22,7 +22,7 @@ def run(names: list[str]) -> int:
     for name in names:
         if name not in known:
             raise UserError(
-                f"There is no benchmark {name!r}{nearest(name, list(known))} "
+                f"There is no benchmark {name!r}{nearest(name, list(known)) or '.'} "
                 f"The benchmarks are {', '.join(known)}."
             )
     codes = []

@@ -1,5 +1,6 @@
 """Run a notebook from its first cell to its last, in an environment that is always the same."""
 
+import asyncio
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -51,7 +52,8 @@ def read_notebook(path: Path) -> NotebookNode:
         raise UserError(f"{path}: no such notebook; check its slug in course.toml.") from None
     except (ValueError, UnicodeDecodeError) as error:
         raise UserError(
-            f"{path}: not a notebook ({error}). Restore it with: git checkout -- {path.name}"
+            f"{path}: not a notebook ({error}). In a clone, restore it from git; in your "
+            "workspace, rename it and a fresh one is written by: labs start"
         ) from None
 
 
@@ -79,6 +81,8 @@ def execute(
     )
     try:
         client.execute(env={**os.environ, **env})
+    except (asyncio.CancelledError, AssertionError):  # how nbclient ends after Ctrl-C
+        raise KeyboardInterrupt from None
     except CellTimeoutError:
         raise UserError(
             f"{_place(name, started)} did not end within {seconds:g} seconds. "

@@ -3,9 +3,11 @@
 import os
 import queue
 import re
+import signal
 import subprocess
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from labs.kit.errors import UserError
@@ -54,6 +56,7 @@ def follow(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=keep,
+            start_new_session=True,  # so that its own helpers end with it
         ) as program,
     ):
         threading.Thread(target=_listen, args=(program.stdout, arrived), daemon=True).start()
@@ -82,11 +85,20 @@ def _next(arrived: queue.Queue) -> bytes | None:
 def _end(program: subprocess.Popen) -> None:
     if program.poll() is not None:
         return
-    program.terminate()
+    _signal(program, signal.SIGTERM)
     try:
         program.wait(PATIENCE)
     except subprocess.TimeoutExpired:
-        program.kill()
+        _signal(program, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+
+def _signal(program: subprocess.Popen, number: int) -> None:
+    """Tell a program and all that it has started; on Windows, the program alone."""
+    if os.name == "nt":
+        program.terminate()
+        return
+    with suppress(ProcessLookupError):
+        os.killpg(program.pid, number)
 
 
 def run(

@@ -61,7 +61,7 @@ class Course:
                 return lesson
         slugs = [lesson.slug for lesson in self.lessons]
         raise UserError(
-            f"There is no lesson {slug!r}{nearest(slug, slugs)}\n"
+            f"There is no lesson {slug!r}{nearest(slug, slugs) or '.'}\n"
             f"The lessons are: {', '.join(slugs)}."
         )
 

@@ -1,5 +1,7 @@
 """`labs new lesson`: a lesson that already passes every test a lesson must pass."""
 
+import json
+
 import nbformat
 
 from labs.kit import execute, manifest, material
@@ -21,6 +23,8 @@ def lesson(slug: str, track: str = "", title: str = "") -> None:
     _check(course, slug, track)
     entry = manifest.Lesson(slug, track, title, MINUTES, ("say what this lesson enables",))
     path = material.root() / entry.path
+    if path.exists():
+        raise UserError(f"{path} is there already; add it to exercises/course.toml, or move it.")
     notebook = _notebook(entry)
     with execute.temporary_workspace() as folder:
         execute.execute(notebook, slug, execute.environment(folder))
@@ -28,7 +32,8 @@ def lesson(slug: str, track: str = "", title: str = "") -> None:
     path.write_text(dumps(normalise(notebook)), encoding="utf-8")
     _add_to_manifest(entry)
     print(f"Wrote {entry.path} and its entry in exercises/course.toml. Now:")
-    print(f"  write it:      labs open {slug}, or edit the file; then labs refresh {slug}")
+    print(f"  write it:      edit {entry.path}, for example with: jupyter lab {entry.path}")
+    print(f"  run it:        labs refresh {slug}")
     print(f"  prove it:      labs test {slug}")
 
 
@@ -45,7 +50,7 @@ def _check(course: manifest.Course, slug: str, track: str) -> None:
     tracks = [known.slug for known in course.tracks]
     if track not in tracks:
         raise UserError(
-            f"There is no track {track!r}{nearest(track, tracks)} "
+            f"There is no track {track!r}{nearest(track, tracks) or '.'} "
             f"The tracks are {', '.join(tracks)}; a new one is a table in exercises/course.toml."
         )
 
@@ -56,9 +61,9 @@ def _add_to_manifest(entry: manifest.Lesson) -> None:
     added = f"""
 
 [[lessons]]
-slug = "{entry.slug}"
-track = "{entry.track}"
-title = "{entry.title}"
+slug = {json.dumps(entry.slug)}
+track = {json.dumps(entry.track)}
+title = {json.dumps(entry.title, ensure_ascii=False)}
 minutes = {entry.minutes}
 objectives = [
     "{entry.objectives[0]}",

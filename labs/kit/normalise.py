@@ -146,8 +146,11 @@ def _bare_png_text(encoded: str) -> str:
 
 
 def source_hash(notebook: NotebookNode) -> str:
-    """A hash of what a person wrote: the kinds and texts of the cells, not the outputs."""
-    parts = [(cell.cell_type, cell.source) for cell in notebook.cells]
+    """A hash of what a person wrote: the kinds and texts of the cells, not the outputs.
+
+    Empty cells do not count: JupyterLab adds one at the end of a lesson that is run.
+    """
+    parts = [(cell.cell_type, cell.source) for cell in notebook.cells if cell.source.strip()]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from labs.kit.errors import UserError
 from labs.kit.execute import environment
 
 PORT = 8888  # Jupyter's usual one; the next free one is taken if it is in use
+LOOPBACK = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never by a proxy
 READY_SECONDS = 90  # a slow laptop needs about 20
 LAB_SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {
@@ -33,7 +35,9 @@ def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") 
     """
     course = manifest.read()
     lesson = course.lesson(slug) if slug else course.lessons[0]
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: no orphan
+    for name in ("SIGTERM", "SIGHUP"):  # a closed window ends it like Ctrl-C: no orphan
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     _tell(folder, workspace.prepare(folder))
     process: list[subprocess.Popen] = []
     try:
@@ -54,10 +58,12 @@ def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") 
 def _welcome(server: dict, folder: Path, port: int, page: Path, browser: bool, running: bool):
     place = address(server, page)
     if running:
-        print(f"JupyterLab already runs in {folder}.")
+        print(f"JupyterLab already runs in {folder}. To stop it: labs stop")
     elif server["port"] != port:
         print(f"Port {port} is in use, so JupyterLab took {server['port']}.")
-    print(f"The labs are open at\n\n    {place}\n", flush=True)
+    token = f"?token={server['token']}" if server["token"] else ""
+    print(f"The labs are open at\n\n    {place}\n")
+    print(f"and the book beside them at\n\n    {server['url']}labs/book/{token}\n", flush=True)
     if browser:
         webbrowser.open(place)
 
@@ -101,7 +107,7 @@ def _answers(server: dict) -> bool:
         server["url"] + "api/status", headers={"Authorization": f"token {server['token']}"}
     )
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with LOOPBACK.open(request, timeout=5) as answer:
             return answer.status == 200
     except OSError:
         return False
@@ -117,6 +123,7 @@ def _launch(folder: Path, port: int) -> subprocess.Popen:
     settings = folder / ".labs" / "lab-settings"
     settings.mkdir(parents=True, exist_ok=True)
     (settings / "overrides.json").write_text(json.dumps(LAB_SETTINGS), encoding="utf-8")
+    token = secrets.token_hex(24)  # in the environment, where other users cannot read it
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser"),
         f"--ServerApp.root_dir={folder}",
@@ -125,7 +132,13 @@ def _launch(folder: Path, port: int) -> subprocess.Popen:
         "--ServerApp.jpserver_extensions={'labs.kit.book_server': True}",
         f"--LabApp.app_settings_dir={settings}",
         "--LabApp.extension_manager=readonly",
+        "--PasswordIdentityProvider.hashed_password=",  # whatever the learner has configured
+        "--ServerApp.certfile=",
+        "--ServerApp.base_url=/",
     ]
+    if os.name != "nt":  # not a login shell, which may reset PATH
+        shell = os.environ.get("SHELL", "/bin/sh")
+        command.append(f"--ServerApp.terminado_settings={{'shell_command': ['{shell}']}}")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     _build_book_meanwhile()
@@ -135,7 +148,7 @@ def _launch(folder: Path, port: int) -> subprocess.Popen:
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **environment(folder), "PATH": _path()},
+            env={**os.environ, **environment(folder), "PATH": _path(), "JUPYTER_TOKEN": token},
             start_new_session=True,  # so that Ctrl-C is ours to handle, without a prompt
         )
 
@@ -189,6 +202,17 @@ def _end(process: subprocess.Popen) -> None:
         process.wait(10)
     except subprocess.TimeoutExpired:
         process.kill()
+
+
+def stop(folder: Path) -> None:
+    """Stop the JupyterLab that runs in `folder`; raises UserError if there is none."""
+    server = find(folder)
+    if not server:
+        raise UserError(f"No JupyterLab runs in {folder}; start one with: labs start")
+    headers = {"Authorization": f"token {server['token']}"}
+    request = urllib.request.Request(server["url"] + "api/shutdown", b"", headers)
+    with LOOPBACK.open(request, timeout=10):
+        print(f"Stopped JupyterLab in {folder}. Your work is saved.")
 
 
 def port_is_free(port: int) -> bool:

@@ -90,10 +90,12 @@ def _one(folder: Path, place: Path, text: str, known: dict | None, done: Prepare
         done.written.append(place)
         return fresh
     known = {**(known or {"sources": "lost", "text": "lost"}), "path": place.as_posix()}
-    if known["text"] == fresh["text"] or known.get("offered") == new:
+    if known["text"] == fresh["text"]:
         return known
     if _sources_of(target) == new:
         return fresh
+    if known.get("offered") == new:
+        return known
     if _sources_of(target) == known["sources"]:
         _backup(folder, target)
         _write(target, text)
