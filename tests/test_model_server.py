@@ -190,6 +190,7 @@ def test_requests_that_wait_together_are_predicted_together_and_answered_apart(s
 def test_only_the_bad_one_of_requests_predicted_together_fails(sums, server):
     with ThreadPoolExecutor(11) as callers:
         callers.submit(post, url(server, sums), row(torque=1.0, speed=-1))
+        until(lambda: metric(server, "labs_predicting") == 1)
         torques = [1, 2, -3, 4, 5, 6, 7, 8, 9, 10]
         answers = list(callers.map(lambda n: post(url(server, sums), row(n, 0)), torques))
     assert [answer.status for answer in answers] == [200, 200, 500] + [200] * 7
@@ -210,6 +211,7 @@ def test_a_model_whose_rows_depend_on_each_other_predicts_each_request_alone(cli
     served(client, server, "ranks", Ranks())
     with ThreadPoolExecutor(9) as callers:
         callers.submit(post, url(server, "ranks"), row(torque=1.0, speed=-1))
+        until(lambda: metric(server, "labs_predicting") == 1)
         answers = list(callers.map(lambda n: post(url(server, "ranks"), row(n)), range(8)))
     assert [answer.json() for answer in answers] == [{"predictions": [1.0]}] * 8
 
