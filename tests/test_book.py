@@ -196,6 +196,11 @@ def test_a_lesson_that_is_not_written_is_named(tmp_path):
     assert done.returncode == 1
     assert f"{missing.path}: the manifest names this lesson" in done.stderr
     assert "Traceback" not in done.stderr
+    (kit.material / missing.path).write_text("{half a notebook", encoding="utf-8")
+    done = kit.build()
+    assert done.returncode == 1
+    assert f"{missing.path.name}: not a notebook" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_cells_for_the_presenter_are_not_shown(tmp_path):

@@ -122,7 +122,9 @@ def test_an_offer_that_the_learner_changed_is_kept_too(pristine, folder):
     assert "x = 'mine too'" in backups
 
 
-@pytest.mark.parametrize("state", ["", "not json", "[]"])
+@pytest.mark.parametrize(
+    "state", ["", "not json", "[]", '{"begin": 3}', '{"begin": {"path": "x"}}']
+)
 def test_without_its_state_every_copy_is_the_learners(pristine, folder, state):
     workspace.prepare(folder)
     (folder / workspace.STATE).write_text(state)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from labs.kit import manifest, material
 from labs.kit.errors import UserError
+from labs.kit.execute import read_notebook
 
 FIRST = "book/intro"
 BEFORE = {"Start here": ("book/first-day", "book/glossary")}  # caption: pages before the lessons
@@ -166,8 +167,9 @@ def _sources(course: manifest.Course) -> list[Path]:
         if not path.is_file():
             raise UserError(
                 f"{path.relative_to(root)}: the manifest names this lesson, and there is no such "
-                f"file. Write it (labs new lesson {path.stem}) or take it out of course.toml."
+                "file. Restore it from git, or take it out of course.toml."
             )
+        read_notebook(path)  # names the file, where Sphinx would show a traceback
     machinery = [
         root / "exercises" / "course.toml",
         *sorted(kit.glob("*.py")),

@@ -153,9 +153,15 @@ def _write(path: Path, text: str) -> None:
 def _read_state(folder: Path) -> dict:
     try:
         state = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        return state if isinstance(state, dict) else {}
     except (FileNotFoundError, ValueError):
         return {}  # without it every changed copy counts as the learner's, which is safe
+    entries = state.items() if isinstance(state, dict) else ()
+    return {slug: known for slug, known in entries if _is_whole(known)}
+
+
+def _is_whole(known: object) -> bool:
+    wanted = ("path", "sources", "text")
+    return isinstance(known, dict) and all(isinstance(known.get(key), str) for key in wanted)
 
 
 class Locked:
