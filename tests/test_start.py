@@ -1,5 +1,6 @@
 """`labs start` with a real JupyterLab: address, second start, busy port, Ctrl-C."""
 
+import asyncio
 import json
 import os
 import re
@@ -9,9 +10,11 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import psutil
 import pytest
+from tornado.websocket import websocket_connect
 
 from labs.cli import main
 from labs.kit import manifest, server
@@ -79,6 +82,30 @@ def test_a_proxy_and_a_jupyter_password_are_no_obstacle_and_labs_stop_ends_it(fo
     assert started.process.wait(30) == 0
     assert main(["stop", "--workspace", str(folder)]) == 1
     assert servers_of(folder) == []
+
+
+def test_the_labs_command_works_in_jupyterlabs_terminal(folder):
+    started = Started(folder)
+    base, token = re.match(r"(http.*?)lab/tree/.*token=(\w+)", started.address()).groups()
+    headers = {"Authorization": f"token {token}"}
+    request = urllib.request.Request(f"{base}api/terminals", b"", headers)
+    with urllib.request.urlopen(request) as answer:
+        name = json.load(answer)["name"]
+    address = base.replace("http", "ws", 1) + f"terminals/websocket/{name}?token={token}"
+    said = asyncio.run(typed(address, "command -v labs && echo found-$((1+1))\r", "found-2"))
+    started.stop()
+    assert str(Path(sys.executable).parent / "labs") in said
+
+
+async def typed(address, line, until):
+    """What a terminal shows after `line`, up to `until`."""
+    connection = await websocket_connect(address)
+    await connection.write_message(json.dumps(["stdin", line]))
+    said = ""
+    while until not in said:
+        message = json.loads(await asyncio.wait_for(connection.read_message(), 30))
+        said += message[1] if message[0] == "stdout" else ""
+    return said
 
 
 def test_two_starts_at_once_share_one_server(folder):
