@@ -6,6 +6,8 @@ import os
 import signal
 import socket
 import sqlite3
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from urllib.parse import urlparse
@@ -81,6 +83,14 @@ def test_a_server_killed_in_the_middle_of_a_request_starts_again_on_its_port(cli
     with Server(folder, ["sums"], port=port) as again:
         assert again.url == server.url
         assert again.predict("sums", DATA.head(1)) == [39.0]
+
+
+def health(server):
+    try:
+        with urllib.request.urlopen(f"{server.url}/health", timeout=60) as answer:
+            return answer.status, json.load(answer)["status"]
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)["status"]
 
 
 def is_predicting(server):
@@ -245,6 +255,19 @@ def test_a_client_that_leaves_in_the_middle_harms_nobody(server):
 def test_a_prediction_that_takes_too_long_is_given_up(server):
     late = post(url(server), row(torque=3.0, speed=-1))
     assert (late.status, late.json()["message"]) == (504, "no answer within 2 seconds")
+
+
+def test_a_prediction_that_never_ends_makes_health_fail_so_that_a_restart_helps(client, folder):
+    limits = {"predict_seconds": 0.5, "stuck_seconds": 1.0}
+    with Server(folder, ["sums"], **limits) as server:
+        assert health(server) == (200, "ok")
+        endless = post(url(server), row(torque=1e6, speed=-1))
+        assert (endless.status, endless.json()["message"]) == (504, "no answer within 0.5 seconds")
+        until(lambda: health(server) == (503, "a prediction does not end"))
+        assert post(url(server), row()).status == 504, "one thread predicts for all"
+        assert server.get("/version")["models"]["sums"]["problem"] is None
+    with Server(folder, ["sums"], **limits) as restarted:
+        assert post(url(restarted), row()).status == 200
 
 
 def test_more_requests_than_can_wait_are_turned_away_at_once(client, folder):

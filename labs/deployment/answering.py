@@ -32,6 +32,7 @@ class Limits:
     most_bytes: int = 8 * 2**20  # of a body: about 100,000 rows of six numbers
     body_seconds: float = 10.0  # for the headers, and again for the whole body to arrive
     predict_seconds: float = 30.0  # from then to the answer
+    stuck_seconds: float = 120.0  # of one prediction; then /health fails, and a restart helps
 
 
 class Answers:

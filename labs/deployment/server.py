@@ -37,7 +37,6 @@ from labs.deployment.traffic import TrafficWriter
 KEY = "x-request-key"  # the header that keeps a caller with one version during a canary
 VERSION = "x-model-version"  # the header that names the version that answered
 DRAIN_SECONDS = 30  # for requests that are being answered when the server is told to stop
-STUCK_SECONDS = 120  # after which a prediction that does not end makes /health fail
 JSON = "application/json"
 DEFAULT = Limits()
 said = logging.getLogger("labs.deployment")
@@ -101,7 +100,7 @@ def make_app(live: Live, limits: Limits = DEFAULT) -> FastAPI:
         title="Models", version=labs.__version__, lifespan=lifespan, docs_url=None, redoc_url=None
     )
     _add_models(app, live, metrics, limits)
-    _add_probes(app, live, metrics)
+    _add_probes(app, live, metrics, limits)
     app.add_exception_handler(HTTPException, _http_error)
     return app
 
@@ -161,11 +160,11 @@ async def _http_error(request: Request, error: HTTPException) -> Response:
     return _refused(Refused(error.status_code, str(error.detail)))
 
 
-def _add_probes(app: FastAPI, live: Live, metrics: Metrics) -> None:
+def _add_probes(app: FastAPI, live: Live, metrics: Metrics, limits: Limits) -> None:
     @app.get("/health", summary="Whether the process works", responses=_described({503: "stuck"}))
     async def health() -> Response:
         begun = app.state.batcher.begun
-        if begun is not None and time.monotonic() - begun > STUCK_SECONDS:
+        if begun is not None and time.monotonic() - begun > limits.stuck_seconds:
             return _json({"status": "a prediction does not end"}, 503)
         return _json({"status": "ok"})
 
@@ -246,7 +245,7 @@ def main(argv: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s")
     said.setLevel(logging.INFO)
     names = None if args.models == "all" else [name for name in args.models.split(",") if name]
-    limits = Limits(args.most_bytes, args.body_seconds, args.predict_seconds)
+    limits = Limits(**{name: getattr(args, name) for name in asdict(DEFAULT)})
     app = make_app(Live(args.registry, names), limits)
     listener = _listener(args.host, args.port)
     config = uvicorn.Config(
