@@ -11,11 +11,13 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from served import post, until
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 
 from labs.deployment import gates, pipeline, promotion, registry, triggers
 from labs.deployment.contents import Contents
+from labs.deployment.deploy import deploy
 from labs.deployment.events import EventLog
 from labs.deployment.pipeline import Step, step
 
@@ -295,12 +297,11 @@ def smoke_test(champion):
 TRAINING = [validate, train, evaluate, register, gate_and_promote, smoke_test]
 
 
-def write_claims(folder, seed=1, rows=200):
+def write_claims(folder, seed=1, rows=200, deny_above=True):
     rng = np.random.default_rng(seed)
     cost = rng.uniform(0, 1000, rows).round(2)
-    pd.DataFrame({"cost": cost, "denied": (cost > 500).astype(int)}).to_csv(
-        folder / "raw.csv", index=False
-    )
+    denied = ((cost > 500) == deny_above).astype(int)
+    pd.DataFrame({"cost": cost, "denied": denied}).to_csv(folder / "raw.csv", index=False)
 
 
 def test_from_raw_data_to_a_champion_in_one_call_and_again_only_for_new_data(tmp_path):
@@ -314,6 +315,64 @@ def test_from_raw_data_to_a_champion_in_one_call_and_again_only_for_new_data(tmp
     report = pipeline.run(TRAINING, tmp_path)
     assert report.passed and report.results["smoke_test"] == "version 2 answers"
     assert client.get_model_version_by_alias("denials", "champion").version == 2
+
+
+RUNNING = []  # the server that the pipeline has started, if it has
+
+
+@pytest.fixture
+def nothing_served():
+    """No server runs before the test, and none after it."""
+    yield
+    while RUNNING:
+        RUNNING.pop().stop()
+
+
+@step(champion=gate_and_promote, folder=Path("raw.csv"), always=True)
+def put_live(champion, folder):
+    server = RUNNING[0] if RUNNING else None
+    options = {"registry": folder.with_name("registry"), "why": "retrained", "server": server}
+    RUNNING[:] = [deploy("denials", **options).running]
+    until(lambda: RUNNING[0].get("/version")["models"]["denials"]["version"] == champion)
+    return RUNNING[0].url
+
+
+@step(url=put_live, champion=gate_and_promote, always=True)
+def smoke_test_over_http(url, champion):
+    body = {"dataframe_records": [{"cost": 900.0}, {"cost": 100.0}]}
+    answer = post(f"{url}/models/denials/invocations", body)
+    if (answer.status, answer.json()["predictions"]) != (200, [1, 0]):
+        raise RuntimeError(f"status {answer.status}: {answer.body.decode()}")
+    return f"version {answer.headers['x-model-version']} answers"
+
+
+LIVE = [*TRAINING[:-1], put_live, smoke_test_over_http]
+
+
+def test_from_raw_data_to_an_answer_over_http_and_on_to_the_next_version(tmp_path, nothing_served):
+    registry.open_registry(tmp_path / "registry")
+    write_claims(tmp_path)
+    report = pipeline.run(LIVE, tmp_path)
+    assert report.results["smoke_test_over_http"] == "version 1 answers", str(report)
+    again = states(pipeline.run(LIVE, tmp_path))
+    assert [name for name, state in again.items() if state == "ran"] == [
+        "put_live",
+        "smoke_test_over_http",
+    ]
+    write_claims(tmp_path, seed=2)
+    report = pipeline.run(LIVE, tmp_path)
+    assert report.results["smoke_test_over_http"] == "version 2 answers", str(report)
+    deployed = EventLog.beside(tmp_path / "registry").table("denials", "deploy")
+    assert list(deployed["after"]) == ["1", "1", "2"]
+
+
+def test_an_answer_that_is_wrong_fails_the_pipeline(tmp_path, nothing_served):
+    registry.open_registry(tmp_path / "registry")
+    write_claims(tmp_path, deny_above=False)
+    report = pipeline.run(LIVE, tmp_path)
+    assert str(report).splitlines()[-1] == (
+        'smoke_test_over_http  failed: RuntimeError: status 200: {"predictions": [0, 1]}'
+    )
 
 
 def test_bad_data_never_reaches_the_registry(tmp_path):
