@@ -10,6 +10,7 @@ import sys
 import threading
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import cloudpickle
@@ -268,6 +269,24 @@ def test_what_is_read_from_the_file_is_what_mlflow_says(client, folder):
     assert said["twenties"] == "1"
     place = mlflow.artifacts.download_artifacts("models:/twenties/2")
     assert aliases.model_folder(folder, "twenties", "2") == Path(place)
+
+
+def test_a_reader_follows_changes_and_a_file_that_took_the_others_place(client, folder, tmp_path):
+    add_version(client, "replaced", Sum(1.0))
+    add_version(client, "replaced", Sum(2.0), alias=None)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    shutil.copy(folder / "mlflow.db", copy)
+    with closing(aliases.Reader(folder)) as reader, closing(aliases.Reader(copy)) as other:
+        assert reader.champions()["replaced"] == other.champions()["replaced"] == "1"
+        client.set_registered_model_alias("replaced", "champion", "2")
+        assert (reader.champions()["replaced"], other.champions()["replaced"]) == ("2", "1")
+        shutil.copy(folder / "mlflow.db", copy / "new.db")
+        os.replace(copy / "new.db", copy / "mlflow.db")
+        assert other.champions()["replaced"] == "2"
+        (copy / "mlflow.db").unlink()
+        with pytest.raises(aliases.Unreadable, match="is gone"):
+            other.champions()
 
 
 def test_a_registry_that_was_copied_elsewhere_is_served_from_there(client, folder, tmp_path):

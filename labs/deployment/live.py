@@ -135,6 +135,7 @@ class Live:
         self.registry_problem: str | None = None
         self.passes = 0
         self.failed_loads = 0
+        self._registry = aliases.Reader(self.folder)
         self._routes = Routes.beside(self.folder)
         self._failed: dict[tuple[str, str], tuple[float, str]] = {}
         self._closing = threading.Event()
@@ -161,7 +162,7 @@ class Live:
     def look(self) -> None:
         """Read registry and routes once, and make live what they want."""
         try:
-            wanted = aliases.champions(self.folder)
+            wanted = self._registry.champions()
             self.registry_problem = None
         except aliases.Unreadable as error:
             self._tell_registry(str(error))
@@ -242,6 +243,7 @@ class Live:
             except Exception:  # a bug here must not end the following for good
                 said.exception("a look at the registry failed")
             self._closing.wait(POLL_SECONDS)
+        self._registry.close()
 
 
 def _reason(error: Exception) -> str:
