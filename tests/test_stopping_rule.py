@@ -67,6 +67,13 @@ def test_a_challenger_that_fails_twice_as_often_is_stopped_in_most_canaries(
     assert stopped(*worse, share) > 0.9
 
 
+def test_a_first_step_with_few_keys_does_not_delay_what_the_larger_steps_find():
+    """Stakes that suit half of the keys lose at 5 % of them what they win later."""
+    share = np.repeat([0.05, 0.25, 0.5], [2000, 200, 1200])
+    worse = canaries(0.05, 0.12, share, keys=len(share), runs=300)
+    assert stopped(*worse, share) > 0.9
+
+
 def test_a_challenger_that_always_crashes_is_stopped_within_its_first_few_keys():
     errors, challenged = canaries(0.0, 1.0, 0.01, keys=2000, runs=300)
     money = evidence(errors, challenged, 0.01, above=0.0)

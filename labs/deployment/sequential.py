@@ -10,10 +10,10 @@ The payoff of an outcome is Z = error / share for the challenger and -error / (1
 for the champion. Its mean is the difference of the two error rates, whatever the rates are
 at that hour, because the route draws who answers (Horvitz and Thompson 1952). The bets are
 those of Waudby-Smith and Ramdas (2024), "Estimating means of bounded random variables by
-betting", Journal of the Royal Statistical Society B 86, mixed over a grid of constant
-stakes. Other always-valid bounds for the same payoffs are in Howard, Ramdas, McAuliffe and
-Sekhon (2021), "Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of
-Statistics 49; this one needs no bound on the variance and is exact for rare errors.
+betting", Journal of the Royal Statistical Society B 86, mixed over a grid of stakes. Other
+always-valid bounds for the same payoffs are in Howard, Ramdas, McAuliffe and Sekhon (2021),
+"Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 49;
+this one needs no bound on the variance and is exact for rare errors.
 
 Assumed: who answers a key is drawn with a known chance, independently of all before; an
 outcome becomes known as soon in one arm as in the other. Not assumed: that error rates
@@ -28,8 +28,12 @@ from typing import NamedTuple
 import numpy as np
 
 # What part of the largest stake is bet. Small ones find small differences, large ones a
-# crash at once; the average of fair games is fair, so no choice has to be made.
-FRACTIONS = np.geomspace(0.001, 0.9, 20)
+# crash at once; the average of fair games is fair, so no choice has to be made. Who bets on
+# worse bets in proportion to the share: at 5 % nearly all errors are the champion's, and a
+# stake that is right at 50 % would lose to them, before the larger steps, all it could win.
+MOST = 0.9
+FRACTIONS = np.geomspace(0.001, MOST, 20)  # on not worse
+TIMES_SHARE = np.geomspace(0.01, 90, 20)  # on worse; MOST at a share of 1 % is the largest
 CONTINUE, WORSE, NOT_WORSE = "continue", "stop: worse", "finish: not worse"
 
 
@@ -109,10 +113,16 @@ def evidence(errors, challenged, share, *, above=None, below=None) -> np.ndarray
     else:
         gain, risk = below - payoff, most - below
     part = np.where(np.isfinite(risk), gain / risk, 0.0)  # -1 is the largest loss
+    stakes = FRACTIONS if above is None else stakes_on_worse(share)
     money = np.full(part.shape, -np.inf)
-    for fraction in FRACTIONS:
-        money = np.logaddexp(money, np.log1p(fraction * part).cumsum(axis=-1))
-    return money - np.log(len(FRACTIONS))
+    for stake in stakes:
+        money = np.logaddexp(money, np.log1p(stake * part).cumsum(axis=-1))
+    return money - np.log(len(stakes))
+
+
+def stakes_on_worse(share) -> list[np.ndarray]:
+    """What parts of the largest stake are bet on worse, where the challenger has this share."""
+    return [np.minimum(times * np.asarray(share, dtype=float), MOST) for times in TIMES_SHARE]
 
 
 def _payoffs(errors, challenged, share) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -136,16 +146,17 @@ def interval(errors, challenged, share, alpha: float = 0.05) -> tuple[float, flo
         np.nan_to_num(x) for x in _payoffs(kinds[:, 0], kinds[:, 1] > 0, kinds[:, 2])
     )
     tried = np.arange(-1000, 1001) / 1000
-    low = _money(payoff - tried[:, None], tried[:, None] - least, counts)
-    high = _money(tried[:, None] - payoff, most - tried[:, None], counts)
+    stakes = stakes_on_worse(kinds[:, 2])
+    low = _money(payoff - tried[:, None], tried[:, None] - least, counts, stakes)
+    high = _money(tried[:, None] - payoff, most - tried[:, None], counts, FRACTIONS)
     left = tried[np.maximum(low, high) < -np.log(alpha / 2)]
     return (float(left.min()), float(left.max())) if len(left) else (-1.0, 1.0)
 
 
-def _money(gain: np.ndarray, risk: np.ndarray, counts: np.ndarray) -> np.ndarray:
+def _money(gain: np.ndarray, risk: np.ndarray, counts: np.ndarray, stakes) -> np.ndarray:
     part = np.divide(gain, risk, out=np.zeros_like(gain), where=risk > 0)
-    bets = [(counts * np.log1p(fraction * part)).sum(axis=-1) for fraction in FRACTIONS]
-    return np.logaddexp.reduce(bets) - np.log(len(FRACTIONS))
+    bets = [(counts * np.log1p(stake * part)).sum(axis=-1) for stake in stakes]
+    return np.logaddexp.reduce(bets) - np.log(len(stakes))
 
 
 def _first(path: np.ndarray, limit: float) -> int:
