@@ -19,7 +19,7 @@ CAR_NUMBERS = ["age_years", "mileage_km", "power_kw", "owners", "condition"]
 
 
 def with_physics(readings: pd.DataFrame) -> pd.DataFrame:
-    """The readings, and what engineers look at: power in W, strain in min·N·m, cooling in K."""
+    """The readings, and power in W, strain in min·N·m and cooling in K."""
     return readings.assign(
         power=readings["torque_nm"] * readings["rotational_speed_rpm"] * RPM,
         strain=readings["torque_nm"] * readings["tool_wear_min"],
