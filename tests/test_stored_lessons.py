@@ -5,7 +5,7 @@ import copy
 import nbformat
 import pytest
 
-from labs.kit import gate, manifest, material
+from labs.kit import cuts, gate, manifest, material, new, quiz
 from labs.kit.display import bare_png
 from labs.kit.execute import environment, execute, read_notebook
 from labs.kit.normalise import dumps, normalise, parse
@@ -46,10 +46,9 @@ def test_slugs_agree_between_manifest_and_files():
 
 def lesson_of(*cells):
     """A small lesson that the gate accepts, with `cells` in the middle."""
-    new = nbformat.v4
-    opening = "# Try a thing\n\n" + "\n\n".join(f"**{name}** x" for name in gate.OPENING)
-    notebook = new.new_notebook(cells=[new.new_markdown_cell(opening), *cells])
-    notebook.cells.append(new.new_markdown_cell("That was it."))
+    notebook = new._notebook(manifest.Lesson("try", "track", "Try a thing", 20, ("try",)))
+    middle = [cell.id for cell in notebook.cells].index("quiz")
+    notebook.cells[middle:middle] = cells
     for count, cell in enumerate(c for c in notebook.cells if c.cell_type == "code"):
         cell.execution_count = count + 1
     return notebook
@@ -57,6 +56,10 @@ def lesson_of(*cells):
 
 def code(source, *outputs, **more):
     return nbformat.v4.new_code_cell(source, outputs=list(outputs), **more)
+
+
+def marked(source, **minutes):
+    return code(source, metadata={"labs": {"minutes": {cut[1:]: n for cut, n in minutes.items()}}})
 
 
 def printed(text, name="stdout"):
@@ -84,6 +87,11 @@ def prose(text):
         ([code("x", printed("0.97")), prose("We saw 0.98 here.")], "says 0.98"),
         ([code("x", printed("12,500 rows")), prose("All 12,600 rows.")], "says 12600"),
         ([code("plot()", drawn(""))], "no alternative text"),
+        ([marked("x = 1", _15=1, _30=1, _45=1)], "no notes cell after it"),
+        ([marked("x = 1", _15=1, _30=1)], "not in every longer one"),
+        ([marked("x = 1", _20=1)], "the cuts are (15, 30, 45)"),
+        ([marked("x = 1", _45=9.5)], "the 45-minute cut has 46.5 minutes"),
+        ([marked("\n".join(["x = 1"] * 13), _45=1)], "13 lines of code; 12 can be read"),
     ],
 )
 def test_the_gate_sees(cells, said):
@@ -91,9 +99,56 @@ def test_the_gate_sees(cells, said):
     assert any(said in problem for problem in found), found
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("Right. Ask", "Yes. Ask", "begins neither with 'Right.' nor 'No.'"),
+        ("Right. Ask", "No. Ask", "needs exactly one answer that begins with 'Right.'"),
+        ("**2. Why is there a seed?**", "", "has 2 questions"),
+        ("No. Any seed gives throws of the same coin.", "No.", "explains nothing"),
+        ("</summary>\n\nNo. Any", "</summary>No. Any", "an answer is not"),
+        ("It prints the claim.", "It prints `the claim`.", "write <code>"),
+    ],
+)
+def test_the_gate_sees_a_quiz_that_does_not_help(before, after, said):
+    notebook = lesson_of()
+    (asked,) = (cell for cell in notebook.cells if cell.id == "quiz")
+    assert before in asked.source
+    asked.source = asked.source.replace(before, after)
+    found = gate.problems(notebook)
+    assert any(said in problem for problem in found), found
+
+
+def test_the_gate_sees_a_quiz_whose_right_answer_is_always_the_second():
+    notebook = lesson_of()
+    (asked,) = (cell for cell in notebook.cells if cell.id == "quiz")
+    one = asked.source.split("**2.")[0].split("seed**")[0]
+    question = one[one.index("**1.") :]
+    asked.source = "## Check yourself\n\n" + "".join(
+        question.replace("**1.", f"**{number}.") for number in (1, 2, 3)
+    )
+    assert any("always the same one" in problem for problem in gate.problems(notebook))
+
+
+def test_a_quiz_is_read_as_questions_answers_and_reasons():
+    (asked,) = (cell for cell in lesson_of().cells if cell.id == "quiz")
+    first, second, third = quiz.questions(asked.source)
+    assert second.text == "Why is there a seed?"
+    assert [answer.right for answer in third.answers] == [False, False, True]
+    assert first.answers[1].because.startswith("Right. Ask how often")
+
+
+def test_a_cut_is_its_slides_with_what_to_say():
+    notebook = lesson_of()
+    slides = cuts.slides(notebook, 15)
+    assert [cell.id for cell in slides] == ["opening", "before-draw", "draw", "before-claim"]
+    assert "Fallback" in cuts.notes(notebook, slides[2])
+    assert sum(cuts.minutes(cell)[15] for cell in slides) == 13
+
+
 def test_the_gate_sees_a_cell_that_never_ran():
     notebook = lesson_of(code("x = 1"))
-    notebook.cells[1].execution_count = None
+    next(cell for cell in notebook.cells if cell.cell_type == "code").execution_count = None
     assert "was executed as None, not 1" in gate.problems(notebook)[0]
 
 
@@ -106,11 +161,12 @@ def test_the_gate_passes_supported_numbers_and_described_pictures():
 
 
 def test_normalising_twice_is_normalising_once():
-    notebook = lesson_of(code("x", printed("b", "stderr"), printed("a"), printed("c", "stderr")))
-    notebook.cells[1].metadata["ExecuteTime"] = {"start": "now"}
+    cell = code("x", printed("b", "stderr"), printed("a"), printed("c", "stderr"))
+    cell.metadata["ExecuteTime"] = {"start": "now"}
+    notebook = lesson_of(cell)
     notebook.metadata["papermill"] = {"duration": 1.5}
     once = normalise(notebook)
-    assert [(o.name, o.text) for o in once.cells[1].outputs] == [("stdout", "a"), ("stderr", "bc")]
+    assert [(o.name, o.text) for o in cell.outputs] == [("stdout", "a"), ("stderr", "bc")]
     text = dumps(once)
     assert dumps(normalise(copy.deepcopy(once))) == text == dumps(normalise(parse(text)))
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
+from labs.kit import cuts, quiz
+
 IGNORED_SHARE = 0.1  # of a lesson's code cells may have outputs that nbval ignores
 GROUP = r"[,\u00a0\u202f]"  # what stands between thousands
 NUMBER = re.compile(rf"(?<![\w.,/-])\d+(?:{GROUP}\d{{3}})*(?:\.\d+)?(?![\w/]|-\w)")
@@ -24,6 +26,8 @@ def problems(notebook: NotebookNode) -> list[str]:
         _unsupported_numbers,
         _opening,
         _alternative_text,
+        quiz.problems,
+        cuts.problems,
     )
     return [problem for rule in rules for problem in rule(notebook)]
 
@@ -62,9 +66,11 @@ def _outputs_worth_comparing(notebook: NotebookNode) -> Iterator[str]:
 
 
 def _prose_between_cells(notebook: NotebookNode) -> Iterator[str]:
-    """Prose before and after each code cell."""
+    """Prose before and after each code cell, for those who do not see the notes."""
     previous = None
     for cell in notebook.cells:
+        if cuts.is_notes(cell):
+            continue
         if cell.cell_type == "code" and (previous is None or previous.cell_type == "code"):
             yield f"cell {cell.id}: no sentence before it"
         previous = cell

@@ -5,6 +5,7 @@ import json
 import nbformat
 
 from labs.kit import execute, manifest, material
+from labs.kit.cuts import CUTS
 from labs.kit.errors import UserError, nearest
 from labs.kit.normalise import dumps, normalise
 
@@ -75,20 +76,38 @@ release = [{{seed = 2024}}]
 
 
 def _notebook(entry: manifest.Lesson) -> nbformat.NotebookNode:
-    new = nbformat.v4
+    opening = _OPENING.format(title=entry.title, minutes=entry.minutes)
     cells = [
-        new.new_markdown_cell(
-            _OPENING.format(title=entry.title, minutes=entry.minutes), id="opening"
-        ),
-        new.new_markdown_cell(_BEFORE_PARAMETERS, id="before-parameters"),
-        new.new_code_cell("seed = 1", id="parameters", metadata={"tags": ["parameters"]}),
-        new.new_markdown_cell(_BEFORE_DRAW, id="before-draw"),
-        new.new_code_cell(_DRAW, id="draw"),
-        new.new_markdown_cell(_BEFORE_CLAIM, id="before-claim"),
-        new.new_code_cell("assert 0 < share < 1", id="claim"),
-        new.new_markdown_cell(_CLOSING, id="closing"),
+        _markdown("opening", opening, minutes=(3, 6, 9)),
+        _markdown("say-opening", _SAY, tag="notes"),
+        _markdown("before-parameters", _BEFORE_PARAMETERS),
+        _code("parameters", "seed = 1", tag="parameters"),
+        _markdown("before-draw", _BEFORE_DRAW, minutes=(3, 6, 9)),
+        _markdown("say-before-draw", _SAY, tag="notes"),
+        _code("draw", _DRAW, minutes=(4, 8, 10)),
+        _markdown("say-draw", _SAY_DRAW, tag="notes"),
+        _markdown("before-claim", _BEFORE_CLAIM, minutes=(3, 6, 9)),
+        _markdown("say-before-claim", _SAY, tag="notes"),
+        _code("claim", "assert 0 < share < 1"),
+        _markdown("after-claim", "The assertion held."),
+        _markdown("quiz", _QUIZ, tag="quiz"),
+        _markdown("closing", _CLOSING),
     ]
-    return new.new_notebook(cells=cells)
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def _markdown(name: str, text: str, **marks) -> nbformat.NotebookNode:
+    return nbformat.v4.new_markdown_cell(text, id=name, metadata=_metadata(**marks))
+
+
+def _code(name: str, text: str, **marks) -> nbformat.NotebookNode:
+    return nbformat.v4.new_code_cell(text, id=name, metadata=_metadata(**marks))
+
+
+def _metadata(tag: str = "", minutes: tuple[int, ...] = ()) -> dict:
+    """A cell's tag, and its minutes in each cut in which it is a slide."""
+    taken = {str(cut): length for cut, length in zip(CUTS, minutes, strict=False)}
+    return {**({"tags": [tag]} if tag else {}), **({"labs": {"minutes": taken}} if taken else {})}
 
 
 _OPENING = """# {title}
@@ -120,9 +139,69 @@ print(f"{throws.sum()} of {throws.size} throws were heads.")"""
 _BEFORE_CLAIM = """Say what was seen. **Heads and tails both came up**, and a claim in bold has an
 assertion behind it."""
 
-_CLOSING = """The assertion held.
+_SAY = """Say here what a presenter tells the room while this slide is up."""
 
-## What you learnt
+_SAY_DRAW = """Run the cell live. Fallback: the stored output shows the same."""
+
+_QUIZ = """## Check yourself
+
+Answer in your head, then open the answer you chose.
+
+**1. The coin showed heads more often than tails. Is it a fair coin?**
+
+<details><summary>No, a fair coin shows as many heads as tails.</summary>
+
+No. A fair coin strays from that in nearly every series of throws.
+
+</details>
+<details><summary>One series alone does not tell.</summary>
+
+Right. Ask how often a fair coin would stray as far as this.
+
+</details>
+<details><summary>Yes, the difference is small.</summary>
+
+No. Whether it is small depends on the number of throws.
+
+</details>
+
+**2. Why is there a seed?**
+
+<details><summary>So that all who run the lesson see the same throws.</summary>
+
+Right. Stored outputs are compared with those of each new run.
+
+</details>
+<details><summary>So that the throws are fair.</summary>
+
+No. Any seed gives throws of the same coin.
+
+</details>
+<details><summary>So that the lesson runs faster.</summary>
+
+No. A seed changes which numbers come, not how quickly.
+
+</details>
+
+**3. What does the assertion behind a bold claim do?**
+
+<details><summary>It proves the claim for every seed.</summary>
+
+No. It looks at the seeds with which the lesson is run, no others.
+
+</details>
+<details><summary>It prints the claim.</summary>
+
+No. It says nothing as long as the claim holds.
+
+</details>
+<details><summary>It stops the lesson where the claim does not hold.</summary>
+
+Right. So nobody can read a claim that the data do not show.
+
+</details>"""
+
+_CLOSING = """## What you learnt
 
 You did one thing that you could not do before.
 
