@@ -30,6 +30,10 @@ def parser() -> argparse.ArgumentParser:
     _add_workspace(opened)
     _add_server(opened)
 
+    following = command("next", "Open the first lesson that you have not done.", _next)
+    _add_workspace(following)
+    _add_server(following)
+
     stopped = command("stop", "Stop the JupyterLab that runs in your workspace.", _stop)
     _add_workspace(stopped)
 
@@ -111,6 +115,12 @@ def _open(args) -> int | None:
     from labs.kit import server
 
     return server.open_lesson(args.slug, _workspace(args), args.port, not args.no_browser)
+
+
+def _next(args) -> int | None:
+    from labs.kit import server
+
+    return server.open_next(_workspace(args), args.port, not args.no_browser)
 
 
 def _doctor(args) -> int | None:

@@ -13,7 +13,7 @@ import webbrowser
 from contextlib import contextmanager
 from pathlib import Path
 
-from labs.kit import manifest, workspace
+from labs.kit import journey, manifest, workspace
 from labs.kit.errors import UserError
 from labs.kit.execute import environment
 
@@ -237,3 +237,18 @@ def open_lesson(slug: str, folder: Path, port: int = PORT, browser: bool = True)
             webbrowser.open(place)
     else:
         start(folder, port, browser, slug)
+
+
+def open_next(folder: Path, port: int = PORT, browser: bool = True) -> None:
+    """Say how far the learner has come, and open the first lesson that is not done."""
+    found = journey.stages(folder)
+    coming = journey.following(found)
+    print(journey.summary(found))
+    if coming is None:
+        print("You have done them all. labs open SLUG opens one again.")
+        return
+    lesson = coming.lesson
+    print(f"Next: {lesson.title} ({lesson.slug}), {lesson.minutes} minutes, {coming}.")
+    if coming.ran:
+        print("Cells count in the copy that is saved: press Ctrl+S in JupyterLab.")
+    open_lesson(lesson.slug, folder, port, browser)

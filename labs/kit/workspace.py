@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs.kit import manifest, material
+from labs.kit import journey, manifest, material
 from labs.kit.errors import UserError
 from labs.kit.execute import read_notebook
 from labs.kit.normalise import dumps, parse, source_hash
@@ -54,6 +54,7 @@ def prepare(folder: Path, slugs: list[str] | None = None) -> Prepared:
         (folder / ".labs").mkdir(parents=True, exist_ok=True)
         with Locked(folder / ".labs" / "lock"):
             state = _read_state(folder)
+            journey.stages(folder)  # what is done is remembered before a copy is renewed
             try:
                 for lesson in lessons:
                     place, text = course.workspace_path(lesson), texts[lesson.slug]
