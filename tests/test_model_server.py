@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from served import DATA, Sum, add_version, post, row, until
 from sklearn.linear_model import LinearRegression
 
-from labs.deployment import aliases, registry, traffic
+from labs.deployment import aliases, registry, telemetry, traffic
 from labs.deployment.local import Server, ServerError
 from labs.deployment.routing import Route, Routes
 
@@ -139,6 +139,21 @@ def test_the_metrics_count_requests_by_status(sums, server):
     assert metric(server, "labs_requests_total", model="", status="404") >= 1
     assert metric(server, "labs_live_version", model=sums, version="1") == 1
     assert metric(server, "labs_registry_up") == 1
+
+
+def test_the_metrics_tell_what_the_process_uses(server):
+    before = metric(server, "process_cpu_seconds_total")
+    for _ in range(30):
+        server.predict("sums", DATA)
+    assert metric(server, "process_cpu_seconds_total") > before > 0
+    if sys.platform.startswith("linux"):  # elsewhere memory is not told
+        assert metric(server, "process_resident_memory_bytes") > 50e6
+
+
+@pytest.mark.parametrize(("platform", "told"), [("linux", 0), ("darwin", 1), ("win32", 1)])
+def test_cpu_is_told_once_on_every_platform(platform, told):
+    names = [family.name for family in telemetry._cpu_elsewhere(platform)]
+    assert names == ["process_cpu_seconds"] * told
 
 
 def test_the_page_of_calls_needs_no_other_host_and_shows_no_column(server):

@@ -1,10 +1,18 @@
-"""What a server tells Prometheus: requests, seconds, shared predictions, versions, problems."""
+"""What a server tells Prometheus: requests, predictions, versions, problems, CPU and memory."""
 
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Iterator, Sequence
 from functools import cache
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from labs.deployment.batching import Batcher, Call
 from labs.deployment.live import Live
@@ -34,6 +42,7 @@ class Metrics:
         self._requests, self._seconds = cache(requests.labels), cache(seconds.labels)
         self._batches, self._busy = cache(batches.labels), cache(busy.labels)
         self._registry.register(self)
+        ProcessCollector(registry=self._registry)  # CPU and memory, where there is a /proc
 
     def answered(self, model: str, version: str, status: int, seconds: float) -> None:
         """Count one request."""
@@ -73,4 +82,13 @@ class Metrics:
         )
         for name in list(live.problems):
             problem.add_metric([name], 1.0)
+        yield from _cpu_elsewhere(sys.platform)
         yield from (up, waiting, running, failed, info, problem)
+
+
+def _cpu_elsewhere(platform: str) -> Iterator[CounterMetricFamily]:
+    """The processor time of this process, where ProcessCollector finds no /proc to read."""
+    if not platform.startswith("linux"):
+        spent = CounterMetricFamily("process_cpu_seconds", "Processor time of this process")
+        spent.add_metric([], time.process_time())
+        yield spent
