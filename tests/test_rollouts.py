@@ -325,6 +325,10 @@ def test_wilsons_interval_is_as_published():
     assert wilson(0, 20) == pytest.approx((0.0, 0.1611), abs=5e-5)
 
 
+def test_wilsons_interval_holds_the_share_itself_though_numbers_are_rounded():
+    assert all(wilson(0, n)[0] == 0 and wilson(1, n)[1] == 1 for n in range(1, 2000))
+
+
 @pytest.fixture(scope="module")
 def server(folder):
     registry.open_registry(folder).set_registered_model_alias("failures", "champion", "1")

@@ -70,4 +70,4 @@ def wilson(share: float, n: int, confidence: float = 0.95) -> tuple[float, float
     z = stats.norm.ppf((1 + confidence) / 2)
     middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return float(max(0.0, middle - half)), float(min(1.0, middle + half))
+    return float(max(0.0, min(share, middle - half))), float(min(1.0, max(share, middle + half)))
