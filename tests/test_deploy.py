@@ -62,6 +62,12 @@ def test_a_server_of_its_own_is_started_if_none_is_given(registry, data):
             deploy("sorting", registry=registry, why="elsewhere", server=running)
 
 
+def test_a_version_that_does_not_come_live_is_waited_for_and_named(server):
+    server.wait_for("pricing", 1)
+    with pytest.raises(ServerError, match=r"pricing: version 9 is not live .*, version 1 is"):
+        server.wait_for("pricing", 9, seconds=0.1)
+
+
 def test_a_batch_is_the_same_call(registry, data, tmp_path):
     to = tmp_path / "scored.csv"
     done = deploy("sorting", "batch", registry=registry, why="nightly", source=data, to=to)

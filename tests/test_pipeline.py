@@ -11,7 +11,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
-from served import post, until
+from served import post
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score
 
@@ -333,7 +333,7 @@ def put_live(champion, folder):
     server = RUNNING[0] if RUNNING else None
     options = {"registry": folder.with_name("registry"), "why": "retrained", "server": server}
     RUNNING[:] = [deploy("denials", **options).running]
-    until(lambda: RUNNING[0].get("/version")["models"]["denials"]["version"] == champion)
+    RUNNING[0].wait_for("denials", champion)
     return RUNNING[0].url
 
 

@@ -68,6 +68,20 @@ class Server:
         """What the server says at /ready, /version or another path of its own, as JSON."""
         return json.loads(_get(self.url + path))
 
+    def wait_for(self, name: str, version: int | str, seconds: float = 30.0) -> None:
+        """Wait until `version` of the model `name` is live; a new champion takes under a second.
+
+        Raises ServerError if it is not after `seconds`.
+        """
+        deadline = time.monotonic() + seconds
+        while (live := self.get("/version")["models"].get(name, {})).get("version") != str(version):
+            if time.monotonic() > deadline:
+                raise ServerError(
+                    f"{name}: version {version} is not live after {seconds:g} s, "
+                    f"version {live.get('version')} is ({live.get('problem') or 'no problem'})"
+                )
+            time.sleep(0.05)
+
     @property
     def log(self) -> str:
         """What the server has printed."""
