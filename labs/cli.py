@@ -74,7 +74,7 @@ def _add_workspace(command: argparse.ArgumentParser) -> None:
         "--workspace",
         type=Path,
         metavar="FOLDER",
-        help="your own folder (default: $LABS_WORKSPACE or ~/mlops-labs)",
+        help="your own folder (default: $LABS_WORKSPACE or ~/mlops-labs-workspace)",
     )
 
 
@@ -165,12 +165,20 @@ def _bench(args) -> int | None:
     return bench.run(args.names)
 
 
+def _divided(argv: list[str]) -> tuple[list[str], list[str]]:
+    """Our arguments, and those for pytest: from the first option of `labs test` not our own."""
+    if argv[:1] == ["test"]:
+        for place, argument in enumerate(argv):
+            if argument.startswith("-") and argument not in ("--release", "-h", "--help"):
+                return argv[:place], argv[place + (argument == "--") :]
+    return argv, []
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; its exit code. What a user did wrong is one message, no traceback."""
-    args, rest = parser().parse_known_args(argv)
-    args.pytest = rest
-    if rest and args.command != "test":
-        parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    ours, pytests = _divided(sys.argv[1:] if argv is None else argv)
+    args = parser().parse_args(ours)
+    args.pytest = pytests
     try:
         return args.run(args) or 0
     except UserError as error:

@@ -60,3 +60,16 @@ def test_help_is_quick_to_load():
     script += "'pandas', 'jupyter_server') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("given", "ours", "pytests"),
+    [
+        (["test", "welcome", "-k", "x"], ["test", "welcome"], ["-k", "x"]),
+        (["test", "--release", "welcome", "-x"], ["test", "--release", "welcome"], ["-x"]),
+        (["test", "--", "-k", "x"], ["test"], ["-k", "x"]),
+        (["book", "--open"], ["book", "--open"], []),
+    ],
+)
+def test_what_labs_test_does_not_know_is_for_pytest(given, ours, pytests):
+    assert cli._divided(given) == (ours, pytests)

@@ -4,8 +4,10 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import nbformat
+import psutil
 import pytest
 
 from labs.kit import material, verify
@@ -83,3 +85,26 @@ def test_without_a_clone_it_says_where_the_tests_are(monkeypatch):
     monkeypatch.setattr(material, "is_clone", lambda: False)
     with pytest.raises(UserError, match="Clone it and run there"):
         verify.run([])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
+def test_sigterm_ends_the_tests_too(tmp_path):
+    """Neither a kernel nor pytest goes on when `labs test` is told to end."""
+    began = tmp_path / "began"
+    slow = tmp_path / "test_slow.py"
+    slow.write_text(
+        f"import os, pathlib, time\n\ndef test_slow():\n"
+        f"    pathlib.Path({str(began)!r}).write_text(str(os.getpid()))\n    time.sleep(300)\n"
+    )
+    code = (
+        "import sys; from labs.kit import verify; "
+        f"sys.exit(verify._run([sys.executable, '-m', 'pytest', '-q', {str(slow)!r}], None))"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while not (began.exists() and began.read_text()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(30) == pytest.ExitCode.INTERRUPTED
+    assert not psutil.pid_exists(int(began.read_text()))

@@ -256,3 +256,15 @@ def test_unknown_slug_on_the_command_line_is_one_message(tmp_path):
     assert done.returncode == 1
     assert "did you mean 'welcome'" in done.stderr and "Traceback" not in done.stderr
     assert not (tmp_path / ".labs").exists()
+
+
+def test_the_kit_itself_is_no_workspace(pristine, course_of_one):
+    for folder in (course_of_one, course_of_one / "notebooks" / "one"):
+        with pytest.raises(UserError, match="holds the kit itself"):
+            workspace.prepare(folder)
+    assert not (course_of_one / ".labs").exists()
+
+
+def test_a_clone_at_home_is_not_where_the_default_workspace_is(monkeypatch):
+    monkeypatch.delenv("LABS_WORKSPACE", raising=False)
+    assert folders.default_folder().name not in ("mlops-labs", "labs")

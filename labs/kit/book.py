@@ -55,7 +55,7 @@ def failure(site: Path) -> Path:
 
 def contents(course: manifest.Course) -> dict:
     """The book's table of contents, in the format `jb-book` of sphinx-external-toc."""
-    tracks = {t.title: [page_of(lesson) for lesson in course.in_track(t)] for t in course.tracks}
+    tracks = {track.title: _pages_of(course, track) for track in course.tracks}
     parts = {**BEFORE, **{title: pages for title, pages in tracks.items() if pages}, **AFTER}
     return {
         "format": "jb-book",
@@ -65,6 +65,13 @@ def contents(course: manifest.Course) -> dict:
             for caption, pages in parts.items()
         ],
     }
+
+
+def _pages_of(course: manifest.Course, track: manifest.Track) -> list[str]:
+    """The track's own page, if there is a `book/<track>.md`, and its lessons."""
+    own = f"book/{track.slug}"
+    lessons = [page_of(lesson) for lesson in course.in_track(track)]
+    return [own, *lessons] if (material.root() / f"{own}.md").is_file() else lessons
 
 
 def page_of(lesson: manifest.Lesson) -> str:

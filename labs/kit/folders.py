@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def default_folder() -> Path:
-    """The workspace: the environment variable LABS_WORKSPACE, or `~/mlops-labs`."""
+    """The workspace: the environment variable LABS_WORKSPACE, or `~/mlops-labs-workspace`."""
     named = os.environ.get("LABS_WORKSPACE")
-    return Path(named or "~/mlops-labs").expanduser().resolve()
+    return Path(named or "~/mlops-labs-workspace").expanduser().resolve()
 
 
 def lesson_folder(slug: str) -> Path:

@@ -131,6 +131,7 @@ def _launch(folder: Path, port: int) -> subprocess.Popen:
         "--ServerApp.port_retries=50",
         "--ServerApp.jpserver_extensions={'labs.kit.book_server': True}",
         f"--LabApp.app_settings_dir={settings}",
+        f"--LabApp.workspaces_dir={folder / '.labs' / 'layout'}",  # open tabs: this folder's own
         "--LabApp.extension_manager=readonly",
         "--PasswordIdentityProvider.hashed_password=",  # whatever the learner has configured
         "--ServerApp.certfile=",

@@ -6,9 +6,11 @@ import importlib.util
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from labs.kit import manifest, material
@@ -38,10 +40,22 @@ def run(slugs: list[str], release: bool = False, extra: list[str] | None = None)
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "pytest", *_arguments(lessons), *(extra or [])]
         env = {**os.environ, REPORT: str(report), RELEASE: "1" if release else ""}
-        code = subprocess.run(command, cwd=material.root(), env=env).returncode
+        code = _run(command, env)
         if report.is_file():
             _record(json.loads(report.read_text(encoding="utf-8")))
     return code
+
+
+def _run(command: list[str], env: dict[str, str]) -> int:
+    """Run pytest, and end it when this process is told to end: no orphan goes on testing."""
+    process = subprocess.Popen(command, cwd=material.root(), env=env)
+    if hasattr(signal, "SIGTERM") and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
+    try:
+        return process.wait()
+    finally:
+        if process.poll() is None:  # Ctrl-C has reached it too; it writes its report and ends
+            process.wait()
 
 
 def _require_test_tools() -> None:

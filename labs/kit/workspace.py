@@ -46,6 +46,7 @@ def prepare(folder: Path, slugs: list[str] | None = None) -> Prepared:
     after a backup if it was run. A changed copy is kept, and the new version is
     put beside it as `….new.ipynb`. Raises UserError if the folder cannot be used.
     """
+    _require_own(folder)
     course = manifest.read()
     lessons = [course.lesson(slug) for slug in slugs] if slugs else list(course.lessons)
     texts = {lesson.slug: _pristine(lesson) for lesson in lessons}
@@ -68,6 +69,17 @@ def prepare(folder: Path, slugs: list[str] | None = None) -> Prepared:
             "--workspace FOLDER."
         ) from None
     return done
+
+
+def _require_own(folder: Path) -> None:
+    """A workspace among the kit's own files would mix a learner's with tracked ones."""
+    root = material.root()
+    ours = [root / name for name in ("labs", "notebooks", "exercises", "book", "tests")]
+    if folder == root or any(folder.is_relative_to(one) for one in ours):
+        raise UserError(
+            f"{folder} holds the kit itself, so it cannot be a workspace. "
+            "Choose another folder: labs start --workspace FOLDER"
+        )
 
 
 def _pristine(lesson: manifest.Lesson) -> str:
