@@ -1,0 +1,47 @@
+"""The first lesson as a learner meets it: in JupyterLab, in a real browser."""
+
+import pytest
+from browser import browser, watched  # noqa: F401  a fixture
+from test_start import Started
+
+from labs.kit import journey, manifest
+
+MINUTE = 60_000  # milliseconds; a loaded machine takes its time
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return tmp_path / "labs"
+
+
+@pytest.fixture
+def started(folder):
+    started = Started(folder)
+    yield started
+    if started.process.poll() is None:
+        started.stop()
+
+
+def test_the_welcome_lesson_runs_to_its_end_and_counts_as_done(browser, started, folder):  # noqa: F811
+    lessons = len(manifest.read().lessons)
+    with watched(browser) as seen:
+        page = seen.page
+        page.goto(started.address().replace("localhost", "127.0.0.1"), timeout=MINUTE)
+        quiz = page.locator(".jp-RenderedMarkdown details").first
+        quiz.wait_for(timeout=MINUTE)
+        assert page.locator("text=Fallback").count() == 0, "the presenter's notes are not here"
+
+        explanation = quiz.locator("p").first
+        assert not explanation.is_visible()
+        quiz.locator("summary").focus()
+        page.keyboard.press("Enter")
+        explanation.wait_for(state="visible")
+        assert explanation.inner_text().startswith(("No.", "Right."))
+
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+        page.locator(f"text=of {lessons} lessons done").first.wait_for(timeout=2 * MINUTE)
+        page.keyboard.press("Control+s")
+        page.wait_for_timeout(2000)
+    assert seen.outside == []
+    assert journey.stages(folder)[0].done, str(journey.stages(folder)[0])
