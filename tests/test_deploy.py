@@ -6,6 +6,7 @@ import pytest
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import LogisticRegression
 
+from labs.deployment import kubernetes
 from labs.deployment.deploy import deploy
 from labs.deployment.events import EventLog
 from labs.deployment.local import Server, ServerError
@@ -76,7 +77,9 @@ def test_a_batch_is_the_same_call(registry, data, tmp_path):
 
 def test_a_cluster_is_the_same_call(registry, tmp_path):
     image = f"norrmotor/models@sha256:{'0' * 64}"
-    done = deploy("sorting", "kubernetes", registry=registry, why="go", image=image, to=tmp_path)
+    options = {"image": image, "to": tmp_path, "registry_at": "/models"}
+    done = deploy("sorting", "kubernetes", registry=registry, why="go", **options)
+    assert "/models" in "".join(kubernetes.read(tmp_path).values())
     assert (done.running / "overlays" / "production" / "kustomization.yaml").is_file()
 
 

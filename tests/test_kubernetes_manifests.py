@@ -273,7 +273,7 @@ def read_only(folder: Path) -> list[str]:
 @pytest.fixture(scope="module")
 def pod(image):
     """The running server, and the objects that describe it."""
-    objects = built("development", registry=str(image / "registry"), port=free_port())
+    objects = built("development", registry_at=str(image / "registry"), port=free_port())
     box, settings = container(objects), objects["ConfigMap"]["data"]
     words = [*box["command"], *box["args"]]
     words = [re.sub(r"\$\((\w+)\)", lambda name: settings[name[1]], word) for word in words]

@@ -50,7 +50,7 @@ def render(
     models: str | Sequence[str],
     *,
     image: str | Mapping[str, str],
-    registry: str = REGISTRY,
+    registry_at: str = REGISTRY,
     claim: str | None = None,
     name: str = "",
     port: int = PORT,
@@ -59,14 +59,14 @@ def render(
     """The files of a server of `models`: their text by their path.
 
     `image` is one for all environments, or one for each. The registry lies in the
-    container's folder `registry`: it is part of the image, or, if `claim` names a
+    container's folder `registry_at`: it is part of the image, or, if `claim` names a
     PersistentVolumeClaim, of that volume, and then the pods follow its aliases. Raises
     ValueError if an image has no digest outside development, or a name cannot be used.
     """
     names = [models] if isinstance(models, str) else list(models)
     images = {env: image if isinstance(image, str) else image.get(env, "") for env in environments}
     parsed = {env: _image(text, env) for env, text in images.items()}
-    server = Server(_name(name, names), names, "model-server", registry, claim, port)
+    server = Server(_name(name, names), names, "model-server", registry_at, claim, port)
     size = next(iter(environments.values()))
     files = {f"base/{file}.yaml": one for file, one in base(server, size).items()}
     resources = [path.removeprefix("base/") for path in files]
