@@ -88,7 +88,7 @@ def test_a_model_whose_rows_depend_on_each_other_never_shares():
 def test_no_prediction_has_more_rows_than_the_limit_unless_one_request_has():
     model = Doubler(limit=RowLimit())
     model.limit.rows = 2
-    model.limit.learn = lambda rows, seconds: None
+    model.limit.learn = lambda rows, seconds, shared: None
     answers = run(lambda batcher: held(batcher, model, [1], [2], [3], [4, 5, 6], [7]))
     assert answers == [[2], [4], [6], [8, 10, 12], [14]]
     assert model.seen == [[0], [1, 2], [3], [4, 5, 6], [7]]
@@ -160,6 +160,17 @@ def test_a_model_that_is_slow_even_alone_may_still_share():
     limit.learn(1, 0.5)
     limit.learn(before, 0.5 + LATENCY_CAP / 2)
     assert limit.rows == 2 * before
+
+
+def test_a_slow_prediction_of_one_request_does_not_end_sharing():
+    limit = RowLimit()
+    before = limit.rows
+    limit.learn(1, 0.003, shared=False)
+    for _ in range(10):
+        limit.learn(1, 0.5, shared=False)
+    assert limit.rows == before
+    limit.learn(before, 0.5)
+    assert limit.rows == before // 2
 
 
 def test_the_running_prediction_is_known_from_outside():

@@ -48,18 +48,20 @@ class RowLimit:
     """How many rows a model predicts together: halved if that took too long, else doubled.
 
     Too long is more than LATENCY_CAP over the model's quickest prediction. The idea,
-    with other steps, is that of Clipper (Crankshaw et al. 2017, NSDI, section 4.3).
+    with other steps, is that of Clipper (Crankshaw et al. 2017, NSDI, section 4.3). A
+    request that was predicted alone and took long says nothing of sharing: the machine
+    was busy, or the request is large.
     """
 
     def __init__(self):
         self.rows = 64
         self._quickest = float("inf")
 
-    def learn(self, rows: int, seconds: float) -> None:
-        """Take in that a prediction of `rows` took `seconds`."""
+    def learn(self, rows: int, seconds: float, shared: bool = True) -> None:
+        """Take in that a prediction of `rows`, `shared` by requests or of one, took `seconds`."""
         self._quickest = min(self._quickest, seconds)
         if seconds - self._quickest > LATENCY_CAP:
-            self.rows = max(1, min(self.rows, rows) // 2)
+            self.rows = max(1, min(self.rows, rows) // 2) if shared else self.rows
         elif rows > self.rows / 2:
             self.rows = min(MOST_ROWS, self.rows * 2)
 
@@ -164,7 +166,7 @@ class Batcher:
             return [self._predicted([call])[0] for call in calls]  # so that only the bad one fails
         seconds = time.perf_counter() - begun
         if limit := getattr(calls[0].predictor, "limit", None):
-            limit.learn(sum(call.rows for call in calls), seconds)
+            limit.learn(sum(call.rows for call in calls), seconds, shared=len(calls) > 1)
         self._observe(calls, seconds)
         return answers
 
