@@ -1,5 +1,6 @@
 """The book as it is built: its contents, its errors, and when it does nothing."""
 
+import html
 import json
 import os
 import re
@@ -16,7 +17,7 @@ from browser import built_book  # noqa: F401  a fixture
 
 import labs
 from labs import cli
-from labs.kit import book, book_server, manifest, material
+from labs.kit import book, book_server, cuts, execute, manifest, material
 from labs.kit.errors import UserError
 
 COURSE = manifest.read()
@@ -74,6 +75,47 @@ def test_the_introduction_lists_every_lesson_with_its_objectives(built_book):  #
         assert lesson.title in page
         for objective in lesson.objectives:
             assert objective in page
+
+
+def test_a_track_has_a_page_of_its_own_that_lists_its_lessons(built_book):  # noqa: F811
+    page = read(built_book, "book/deployment")
+    track = next(track for track in COURSE.tracks if track.slug == "deployment")
+    lessons = COURSE.in_track(track)
+    assert f"{len(lessons)} lessons, {sum(lesson.minutes for lesson in lessons)} minutes" in page
+    for lesson in lessons:
+        assert f"../{book.page_of(lesson)}.html" in page
+        assert lesson.title in (material.root() / "book/deployment.md").read_text("utf-8")
+
+
+def test_titles_named_on_the_track_s_page_are_lessons():
+    text = (material.root() / "book/deployment.md").read_text("utf-8").split("### To read next")[0]
+    named = set(re.findall(r"(?<!\*)\*([A-Z][^*]+)\*(?!\*)", text)) - {"In practice"}
+    titles = {lesson.title for lesson in COURSE.lessons} | {"Start here"}
+    assert named <= titles and len(named) >= 10
+
+
+def test_a_lesson_page_leads_to_the_one_before_and_the_one_after(built_book):  # noqa: F811
+    pages = book.pages(COURSE)
+    for lesson in COURSE.lessons:
+        place = pages.index(book.page_of(lesson))
+        links = re.findall(
+            r'<a class="(left-prev|right-next)"\s+href="([^"]+)"',
+            read(built_book, book.page_of(lesson)),
+        )
+        ends = {name: address.rsplit("/")[-1] for name, address in links}
+        before, after = (pages[place + step].rsplit("/")[-1] for step in (-1, 1))
+        assert ends == {"left-prev": f"{before}.html", "right-next": f"{after}.html"}
+
+
+def test_a_lesson_page_shows_its_quiz_and_no_presenter_s_notes(built_book):  # noqa: F811
+    for lesson in COURSE.lessons:
+        notebook = execute.read_notebook(material.root() / lesson.path)
+        page = read(built_book, book.page_of(lesson))
+        answers = sum(cell.source.count("<details>") for cell in notebook.cells)
+        assert page.count("<details>") == answers >= 9
+        for cell in notebook.cells:
+            if cuts.is_notes(cell):
+                assert cell.source.split(". ")[0].split("`")[0][:40] not in html.unescape(page)
 
 
 def test_the_command_reference_is_complete(built_book):  # noqa: F811

@@ -35,6 +35,7 @@ HEADER = """<div class="labs-lesson">
 def setup(app) -> dict:
     """Register the directives and the steps of the build that the lessons pass through."""
     app.add_directive("labs-course", CourseMap)
+    app.add_directive("labs-track", TrackMap)
     app.add_directive("labs-verified", LastVerified)
     app.add_directive("labs-cli", CommandLine)
     app.connect("config-inited", add_browser_files)
@@ -130,6 +131,31 @@ def _track(course: manifest.Course, track: manifest.Track) -> str:
     return f"## {_plain(track.title)}\n\n{_plain(track.description)} {minutes} minutes.\n\n" + (
         "\n".join(_lesson(lesson) for lesson in lessons)
     )
+
+
+class TrackMap(_Made):
+    """`{labs-track} SLUG`: the lessons of one track, and the time they take."""
+
+    required_arguments = 1
+
+    def text(self) -> str:
+        """A numbered list, each lesson with what it enables and what comes before it."""
+        course = manifest.read()
+        (track,) = (track for track in course.tracks if track.slug == self.arguments[0])
+        lessons = course.in_track(track)
+        minutes = sum(lesson.minutes for lesson in lessons)
+        said = (
+            f"## The lessons\n\n{len(lessons)} lessons, {minutes} minutes in all, in this order.\n"
+        )
+        return "\n".join([said, *(f"1. {_step(course, lesson)}" for lesson in lessons)])
+
+
+def _step(course: manifest.Course, lesson: manifest.Lesson) -> str:
+    link = f"[{_plain(lesson.title)}](/{lesson.path.as_posix()})"
+    before = ", ".join(f"*{_plain(course.lesson(need).title)}*" for need in lesson.needs)
+    after = f"; after {before}" if before else ""
+    objectives = "; ".join(_plain(objective) for objective in lesson.objectives)
+    return f"{link}, {lesson.minutes} minutes{after}. You can then {objectives}."
 
 
 def _lesson(lesson: manifest.Lesson) -> str:
