@@ -92,7 +92,11 @@ def test_a_gate_that_raises_or_says_nothing_refuses(client, log):
     def data_contract(candidate):
         return 1 / 0
 
+    def talkative(candidate):
+        raise ValueError("a table of\n" + 1000 * "1 2 3\n")
+
     gates = [data_contract, lambda candidate: True, better_than_champion(DATA, TARGET, max)]
+    gates += [talkative]
     promote("failures", 1, [], log=log, why="first")
     refused = promote("failures", 2, gates, log=log, why="try")
     assert not refused.passed
@@ -101,6 +105,8 @@ def test_a_gate_that_raises_or_says_nothing_refuses(client, log):
     ]
     assert refused.verdicts[1].because == "could not judge: it returned True, not a Verdict"
     assert refused.verdicts[2].gate == "is better"
+    assert refused.verdicts[3].because.startswith("could not judge: ValueError: a table of 1 2 3")
+    assert len(str(refused.verdicts[3])) < 300
     assert champion(client) == "1"
 
 

@@ -21,7 +21,7 @@ import pandas as pd
 
 ACTIONS = {
     "register": "a version was added to the registry",
-    "promote": "the alias champion moved to a version that passed its gates",
+    "promote": "the alias champion moved to a version that passed all gates it was given",
     "refuse": "a version failed a gate, and the alias stayed",
     "rollback": "the alias went back to an earlier champion",
     "found": "the alias was not where the log had it; somebody moved it without a record",

@@ -23,6 +23,7 @@ from labs.deployment.turns import turn
 CHAMPION = "champion"
 WAIT_SECONDS = 60  # for another promotion of the same model; gates take seconds
 ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's two words for it
+REASON = 200  # letters of an error; MLflow's may hold a whole table
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,8 @@ def _ask(gate: Gate, candidate: Candidate) -> Verdict:
     try:
         verdict = gate(candidate)
     except Exception as error:  # a gate that cannot judge must not let anything through
-        return Verdict(title, False, f"could not judge: {type(error).__name__}: {error}")
+        said = " ".join(str(error).split())[:REASON]
+        return Verdict(title, False, f"could not judge: {type(error).__name__}: {said}")
     if isinstance(verdict, Verdict):
         return verdict
     return Verdict(title, False, f"could not judge: it returned {verdict!r}, not a Verdict")
