@@ -31,8 +31,10 @@ def test_executing_again_leaves_the_file_byte_identical(lesson, tmp_path):
 
 
 @LESSONS
-def test_the_title_is_the_manifests(lesson):
-    assert stored(lesson).cells[0].source.splitlines()[0] == f"# {lesson.title}"
+def test_title_and_time_are_the_manifests(lesson):
+    opening = stored(lesson).cells[0].source
+    assert opening.splitlines()[0] == f"# {lesson.title}"
+    assert f"**Time**: {lesson.minutes} minutes" in opening
 
 
 def test_slugs_agree_between_manifest_and_files():
