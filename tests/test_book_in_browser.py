@@ -96,6 +96,21 @@ def test_a_phone_never_scrolls_sideways(browser, built_book):  # noqa: F811
             assert wide <= 390, f"{name} is {wide} pixels wide"
 
 
+WIDER = """
+const right = (one) => one.getBoundingClientRect().right;
+return [...document.querySelectorAll(".cell pre, .cell_output table")].filter(
+  (one) => one.scrollWidth > one.clientWidth + 1 || right(one) > right(one.closest(".cell")) + 1
+).map((one) => one.innerText.slice(0, 200));
+"""
+
+
+def test_no_code_output_or_table_of_a_lesson_is_cut_off_on_a_laptop(browser, built_book):  # noqa: F811
+    with watched(browser, viewport={"width": 1366, "height": 768}) as visit:
+        for lesson in COURSE.lessons:
+            visit.page.goto((built_book / f"{book.page_of(lesson)}.html").as_uri())
+            assert visit.page.evaluate(f"() => {{{WIDER}}}") == [], lesson.slug
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_colours_follow_the_system_until_the_reader_chooses(browser, built_book, scheme):  # noqa: F811
     with watched(browser, color_scheme=scheme) as visit:
