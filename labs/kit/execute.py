@@ -30,6 +30,7 @@ def environment(folder: Path) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DVC_NO_ANALYTICS": "true",  # where a learner has DVC, a lesson calls it
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
 
