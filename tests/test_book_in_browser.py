@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from browser import browser, built_book, served, watched  # noqa: F401  fixtures
 
 from labs.kit import book, manifest
@@ -123,19 +122,3 @@ def test_colours_follow_the_system_until_the_reader_chooses(browser, built_book,
         visit.page.reload()
         assert visit.page.locator("html").get_attribute("data-theme") == other
         assert visit.wrong == []
-
-
-@pytest.mark.parametrize(
-    ("scheme", "rules"),
-    [("light", {}), ("dark", {"runOnly": {"type": "rule", "values": ["color-contrast"]}})],
-    ids=["light", "dark"],  # which differ in their colours alone
-)
-def test_no_serious_accessibility_violation(browser, built_book, scheme, rules):  # noqa: F811
-    with watched(browser, color_scheme=scheme) as visit:
-        found = []
-        for name in [*book.pages(COURSE), "search"]:
-            visit.page.goto((built_book / f"{name}.html").as_uri())
-            violations = Axe().run(visit.page, options=rules).response["violations"]
-            serious = [v for v in violations if v["impact"] in ("serious", "critical")]
-            found += [f"{name}: {v['id']}: {v['nodes'][0]['html'][:200]}" for v in serious]
-        assert found == []
