@@ -72,7 +72,7 @@ def _require_test_tools() -> None:
 def _arguments(lessons: list[manifest.Lesson]) -> list[str]:
     workers = str(os.cpu_count() or 1)
     run_notebooks = ["--nbval", "--nbval-cell-timeout", str(CELL_SECONDS), "--nbval-current-env"]
-    spread = ["-n", workers, "--dist", "loadfile"]
+    spread = ["-n", workers, "--dist", "loadfile", "--no-loadscope-reorder"]
     if not lessons:
         return [*run_notebooks, *spread, "notebooks", "tests"]
     chosen = [str(lesson.path) for lesson in lessons]
