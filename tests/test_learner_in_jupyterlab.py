@@ -42,6 +42,9 @@ def test_the_welcome_lesson_runs_to_its_end_and_counts_as_done(browser, started,
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         page.locator(f"text=of {lessons} lessons done").first.wait_for(timeout=2 * MINUTE)
         page.keyboard.press("Control+s")
-        page.wait_for_timeout(2000)
+        for _ in range(100):  # until it is saved; a plain sleep would hold up the page's requests
+            if journey.stages(folder)[0].done:
+                break
+            page.wait_for_timeout(300)
     assert seen.outside == []
     assert journey.stages(folder)[0].done, str(journey.stages(folder)[0])
