@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -39,7 +40,7 @@ def save(path, source, stored, tags=()):
     nbformat.write(new.new_notebook(cells=[cell]), path)
 
 
-WORKSPACE = "import os; print(os.environ['LABS_WORKSPACE'])"
+WORKSPACE = "import os; print('in', *os.environ['LABS_WORKSPACE'].rpartition('/'))"
 
 
 def test_drifted_outputs_fail_and_faithful_ones_pass(tmp_path):
@@ -57,9 +58,9 @@ def test_every_notebook_has_a_workspace_of_its_own(tmp_path):
     for name in ("one", "two"):
         save(tmp_path / f"{name}.ipynb", WORKSPACE, "not this\n")
     done, _ = pytest_on(tmp_path, "-n", "2", "--dist", "loadfile")
-    seen = {line for line in done.stdout.splitlines() if "mlops-labs-" in line}
-    assert len({line.strip() for line in seen}) >= 2
-    assert not any(os.path.exists(line.strip()) for line in seen)
+    seen = {"".join(folder) for folder in re.findall(r"in (\S+) (/) (mlops-labs-\w+)", done.stdout)}
+    assert len(seen) == 2
+    assert not any(os.path.exists(folder) for folder in seen)
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 `normalise` is a pipe of small functions, notebook in, notebook out. It is
 idempotent, keeps every output that nbval compares, and removes only what differs
-from run to run or from machine to machine.
+from run to run or from machine to machine; `labs.kit.rules` says what that is in text.
 """
 
 import base64
@@ -14,6 +14,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from labs.kit.display import WIDGET_VIEW, bare_png
+from labs.kit.rules import pseudonyms
 
 KERNELSPEC = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KEPT_CELL_METADATA = {"tags", "slideshow", "labs"}  # the rest is editor state
@@ -30,6 +31,7 @@ def normalise(notebook: NotebookNode) -> NotebookNode:
         _merged_streams,
         _static_widgets,
         _picture_bytes,
+        pseudonyms,
     ):
         notebook = step(notebook)
     return notebook
