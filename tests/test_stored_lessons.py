@@ -70,6 +70,8 @@ def lesson_of(*cells):
     notebook = new._notebook(manifest.Lesson("try", "track", "Try a thing", 20, ("try",)))
     middle = [cell.id for cell in notebook.cells].index("quiz")
     notebook.cells[middle:middle] = cells
+    for place, cell in enumerate(cells, 1):
+        cell.id = f"given-{place}"
     for count, cell in enumerate(c for c in notebook.cells if c.cell_type == "code"):
         cell.execution_count = count + 1
     return notebook

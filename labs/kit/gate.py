@@ -1,4 +1,4 @@
-"""The static gate: what neither nbval nor papermill can see in a stored lesson.
+"""The static gate: what nobody sees by running a stored lesson.
 
 `problems` reads the notebook and runs nothing. Each rule is a function from the
 notebook to sentences that name the cell and say what to do.
@@ -9,9 +9,8 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
-from labs.kit import cuts, quiz
+from labs.kit import blindspots, cuts, quiz
 
-IGNORED_SHARE = 0.1  # of a lesson's code cells may have outputs that nbval ignores
 GROUP = r"[,\u00a0\u202f]"  # what stands between thousands
 NUMBER = re.compile(rf"(?<![\w.,/-])\d+(?:{GROUP}\d{{3}})*(?:\.\d+)?(?![\w/]|-\w)")
 OPENING = ("What you'll do", "What you'll learn", "What you'll need", "Time")
@@ -20,8 +19,7 @@ OPENING = ("What you'll do", "What you'll learn", "What you'll need", "Time")
 def problems(notebook: NotebookNode) -> list[str]:
     """Everything that is wrong with a stored lesson; empty if nothing is."""
     rules = (
-        _executed_in_order,
-        _outputs_worth_comparing,
+        blindspots.problems,
         _prose_between_cells,
         _unsupported_numbers,
         _opening,
@@ -34,35 +32,6 @@ def problems(notebook: NotebookNode) -> list[str]:
 
 def _code(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def _executed_in_order(notebook: NotebookNode) -> Iterator[str]:
-    """nbval passes a cell without a number vacuously."""
-    for count, cell in enumerate(_code(notebook), 1):
-        if cell.execution_count != count:
-            yield (
-                f"cell {cell.id}: was executed as {cell.execution_count}, not {count}; "
-                "store outputs with: labs refresh"
-            )
-
-
-def _outputs_worth_comparing(notebook: NotebookNode) -> Iterator[str]:
-    """No hidden error, no semicolon that nbval trips over, few outputs ignored."""
-    code = _code(notebook)
-    ignored = [cell for cell in code if "nbval-ignore-output" in cell.metadata.get("tags", [])]
-    if len(ignored) > IGNORED_SHARE * len(code):
-        yield f"{len(ignored)} of {len(code)} outputs are ignored, above {IGNORED_SHARE:.0%}"
-    for cell in code:
-        if cell.source.rstrip().endswith(";"):
-            yield f"cell {cell.id}: ends with a semicolon; write `_ = ...` instead"
-        for line in cell.source.splitlines():
-            if line.lstrip().startswith(("!", "%")):
-                yield f"cell {cell.id}: {line.strip()!r} is a magic, and nbval passes what follows"
-        for output in cell.outputs:
-            if output.output_type == "error":
-                yield f"cell {cell.id}: shows an error; catch it and print it"
-            if output.output_type == "stream" and output.name == "stderr":
-                yield f"cell {cell.id}: writes to stderr: {output.text.strip()[:80]!r}"
 
 
 def _prose_between_cells(notebook: NotebookNode) -> Iterator[str]:
@@ -135,7 +104,7 @@ def _alternative_text(notebook: NotebookNode) -> Iterator[str]:
     for cell in _code(notebook):
         for output in cell.outputs:
             data = output.get("data", {})
-            if "image/png" in data or "image/svg+xml" in data:
+            if any(kind.startswith("image/") for kind in data):
                 yield f"cell {cell.id}: shows a bare picture; use labs.kit.display.show"
             for image in re.findall(r"<img [^>]{0,2000}", str(data.get("text/html", ""))):
                 if not re.search(r'alt="[^"]+"', image):
