@@ -82,6 +82,6 @@ def test_refresh_leaves_a_failing_lesson_as_it_was(kit_with_a_failing_lesson):
 def test_refresh_is_idempotent(kit_with_a_failing_lesson):
     mended = dumps(normalise(notebook_of("print(1)", "print(1 / 1)")))
     kit_with_a_failing_lesson.write_text(mended)
-    assert list(refresh()) == [("begin", True)]
-    assert list(refresh()) == [("begin", False)]
+    assert list(refresh()) == [("begin", True, [])]
+    assert list(refresh()) == [("begin", False, [])]
     assert '"1.0\\n"' in kit_with_a_failing_lesson.read_text()

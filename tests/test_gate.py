@@ -1,7 +1,7 @@
 """The gate sees what neither nbval nor papermill does, and nothing that is all right."""
 
 import pytest
-from test_stored_lessons import code, lesson_of, printed, prose
+from test_stored_lessons import code, drawn, lesson_of, printed, prose
 
 from labs.kit import gate
 
@@ -93,3 +93,18 @@ def test_the_gate_sees_cells_without_an_id_of_their_own():
     assert f"cell given-1: cell {place} of the notebook" in gate.problems(notebook)[0]
     notebook.cells[-3].id = "0123abcd"  # as nbformat gives them
     assert f"cell 0123abcd: cell {place} of the notebook" in gate.problems(notebook)[0]
+
+
+def test_the_gate_sees_pictures_that_nobody_accepted():
+    alt = 'alt="A curve that rises"'
+    notebook = lesson_of(code("plot()", drawn(alt)))
+    (cell,) = (cell for cell in notebook.cells if cell.id == "given-1")
+    assert gate.problems(notebook) == []
+    cell.outputs[0].data["text/html"] = cell.outputs[0].data["text/html"].replace("AA==", "AAA=")
+    (found,) = gate.problems(notebook)
+    assert "cell given-1: its picture is not the one that was accepted" in found
+    assert "labs refresh --accept-pictures SLUG" in found
+    cell.outputs = []
+    assert "no longer draws" in gate.problems(notebook)[0]
+    cell.outputs, cell.metadata = [drawn(alt)], {}
+    assert "nobody has accepted yet" in gate.problems(notebook)[0]

@@ -6,7 +6,7 @@ import os
 import nbformat
 import pytest
 
-from labs.kit import cuts, gate, manifest, material, new, quiz
+from labs.kit import cuts, gate, manifest, material, new, pictures, quiz
 from labs.kit.display import bare_png
 from labs.kit.execute import environment, execute, read_notebook
 from labs.kit.normalise import dumps, normalise, parse
@@ -72,6 +72,7 @@ def lesson_of(*cells):
     notebook.cells[middle:middle] = cells
     for place, cell in enumerate(cells, 1):
         cell.id = f"given-{place}"
+    pictures.accept(notebook)
     for count, cell in enumerate(c for c in notebook.cells if c.cell_type == "code"):
         cell.execution_count = count + 1
     return notebook

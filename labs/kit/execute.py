@@ -11,7 +11,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from labs.kit import manifest, material
+from labs.kit import manifest, material, pictures
 from labs.kit.errors import UserError
 from labs.kit.normalise import dumps, normalise, parse
 
@@ -113,31 +113,53 @@ def _source(started: dict) -> str:
     return "\n".join(f"    {line}" for line in lines[:12])
 
 
-def refresh(slugs: Iterable[str] = ()) -> Iterator[tuple[str, bool]]:
+def refresh(slugs: Iterable[str] = ()) -> Iterator[tuple[str, bool, list[str]]]:
     """Execute lessons (default: all) and store their outputs in normal form.
 
-    Yields the slug of each and whether its file changed. A lesson that fails
-    keeps its file as it was.
+    Yields the slug of each, whether its file changed, and what there is to look at: pictures
+    that nobody has accepted. A lesson that fails keeps its file as it was.
     """
+    for lesson in _lessons(slugs):
+        yield lesson.slug, *_refresh(lesson)
+
+
+def _lessons(slugs: Iterable[str]) -> Iterable[manifest.Lesson]:
     course = manifest.read()
-    for lesson in [course.lesson(slug) for slug in slugs] or course.lessons:
-        yield lesson.slug, _refresh(lesson)
+    return [course.lesson(slug) for slug in slugs] or course.lessons
 
 
-def _refresh(lesson: manifest.Lesson) -> bool:
+def _refresh(lesson: manifest.Lesson) -> tuple[bool, list[str]]:
     path = material.root() / lesson.path
     before = path.read_text(encoding="utf-8") if path.is_file() else ""
     notebook = read_notebook(path)
     with temporary_workspace() as folder:
         execute(notebook, str(lesson.path), environment(folder))
     after = dumps(normalise(notebook))
+    to_look_at = pictures.lay_out(lesson.slug, parse(before), notebook)
     if after != before:
         path.write_text(after, encoding="utf-8")
-    return after != before
+    return after != before, to_look_at
 
 
 def main(slugs: Iterable[str]) -> int:
-    """Refresh lessons and say which files changed."""
-    for slug, changed in refresh(slugs):
+    """Refresh lessons; say which files changed, and which pictures wait to be accepted."""
+    for slug, changed, to_look_at in refresh(slugs):
         print(f"{slug}: {'outputs stored' if changed else 'unchanged'}", flush=True)
+        for sentence in to_look_at:
+            print(f"  {sentence}")
+        if to_look_at:
+            print(f"  If they are right: labs refresh --accept-pictures {slug}", flush=True)
+    return 0
+
+
+def accept_pictures(slugs: Iterable[str]) -> int:
+    """Accept the stored pictures of lessons (default: all); nothing is executed."""
+    for lesson in _lessons(slugs):
+        path = material.root() / lesson.path
+        notebook = read_notebook(path)
+        if cells := pictures.accept(notebook):
+            path.write_text(dumps(notebook), encoding="utf-8")
+        pictures.lay_out(lesson.slug, notebook, notebook)
+        said = f"pictures accepted in {', '.join(cells)}" if cells else "unchanged"
+        print(f"{lesson.slug}: {said}")
     return 0

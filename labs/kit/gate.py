@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from nbformat import NotebookNode
 
-from labs.kit import blindspots, cuts, quiz
+from labs.kit import blindspots, cuts, pictures, quiz
 
 GROUP = r"[,\u00a0\u202f]"  # what stands between thousands
 NUMBER = re.compile(rf"(?<![\w.,/-])\d+(?:{GROUP}\d{{3}})*(?:\.\d+)?(?![\w/]|-\w)")
@@ -26,6 +26,7 @@ def problems(notebook: NotebookNode) -> list[str]:
         _alternative_text,
         quiz.problems,
         cuts.problems,
+        pictures.problems,
     )
     return [problem for rule in rules for problem in rule(notebook)]
 

@@ -4,7 +4,7 @@ import json
 
 import nbformat
 
-from labs.kit import execute, manifest, material
+from labs.kit import execute, manifest, material, pictures
 from labs.kit.cuts import CUTS
 from labs.kit.errors import UserError, nearest
 from labs.kit.normalise import dumps, normalise
@@ -29,8 +29,9 @@ def lesson(slug: str, track: str = "", title: str = "") -> None:
     notebook = _notebook(entry)
     with execute.temporary_workspace() as folder:
         execute.execute(notebook, slug, execute.environment(folder))
+    pictures.accept(normalise(notebook))
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(dumps(normalise(notebook)), encoding="utf-8")
+    path.write_text(dumps(notebook), encoding="utf-8")
     _add_to_manifest(entry)
     print(f"Wrote {entry.path} and its entry in exercises/course.toml. Now:")
     print(f"  write it:      edit {entry.path}, for example with: jupyter lab {entry.path}")

@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs.kit import journey, manifest, material
+from labs.kit import journey, manifest, material, pictures
 from labs.kit.errors import UserError
 from labs.kit.execute import read_notebook
 from labs.kit.normalise import dumps, parse, source_hash
@@ -89,6 +89,7 @@ def _pristine(lesson: manifest.Lesson) -> str:
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+    pictures.accept(notebook)  # none is drawn yet, so that accepting one makes no new version
     return dumps(notebook)
 
 
