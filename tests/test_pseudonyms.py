@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from nbval.plugin import get_sanitize_patterns
 from test_verify import pytest_on
 
-from labs.kit import rules
+from labs.kit import material, rules
 from labs.kit.execute import environment, execute, temporary_workspace
 from labs.kit.normalise import dumps, normalise
 
@@ -72,7 +72,7 @@ def test_a_nasty_notebook_leaves_the_same_bytes_twice(stored):
 def test_each_rule_shows_in_the_nasty_notebook(raw, stored):
     """But one: what timeit says takes seconds to get."""
     for rule in rules.table():
-        known = rule.pseudonym(1) if rule.numbered else f"⟨{rule.name}⟩"
+        known = rule.pseudonym(1)
         assert known in stored or rule.name == "duration", rule.name
         assert known not in dumps(raw)
         assert html.escape(known) == known
@@ -203,3 +203,10 @@ def test_every_name_that_mlflow_draws_is_known():
     for _ in range(300):
         text = rules.pseudonyms(with_text(_generate_random_name())).cells[0].outputs[0].text
         assert text == "⟨run-name-1⟩"
+
+
+def test_authors_can_read_each_rule_in_the_book():
+    page = (material.root() / "book" / "write-a-lesson.md").read_text(encoding="utf-8")
+    table = page.split("| Stored | because |\n|---|---|\n")[1].split("\n\n")[0]
+    rows = [f"| `{rule.pseudonym(1)}` | {rule.why} |" for rule in rules.table()]
+    assert table.splitlines() == rows

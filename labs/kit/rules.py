@@ -46,6 +46,8 @@ class Rule:
 
     def pseudonym(self, number: int) -> str:
         """What stands for the value that was the notebook's `number`th of this rule."""
+        if not self.numbered:
+            return f"⟨{self.name}⟩"
         return self.form.format(name=self.name, number=number)
 
     @functools.cached_property
@@ -190,8 +192,6 @@ def _replaced(text: str, numbers: dict[str, dict[str, int]]) -> str:
 
 
 def _name(rule: Rule, value: str, numbers: dict[str, dict[str, int]]) -> str:
-    if not rule.numbered:
-        return f"⟨{rule.name}⟩"
     known = numbers[rule.name]
     return rule.pseudonym(known.setdefault(value, len(known) + 1))
 
