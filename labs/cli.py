@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import labs
+import labs.kit.quick  # before anything imports nbformat
 from labs.kit.errors import UserError
 
 
@@ -50,6 +51,8 @@ def parser() -> argparse.ArgumentParser:
     test = command("test", "Run every test: the kit's own, and every lesson twice.", _test)
     test.add_argument("slugs", nargs="*", metavar="slug", help="only these lessons")
     test.add_argument("--release", action="store_true", help="further parameter sets too")
+    test.add_argument("--cold", action="store_true", help="every kernel started the usual way")
+    test.add_argument("--changed", action="store_true", help="only lessons that have changed")
 
     refresh = command("refresh", "Execute lessons and store their outputs.", _refresh)
     refresh.add_argument("slugs", nargs="*", metavar="slug", help="default: every lesson")
@@ -143,7 +146,7 @@ def _book(args) -> int | None:
 def _test(args) -> int | None:
     from labs.kit import verify
 
-    return verify.run(args.slugs, args.release, args.pytest)
+    return verify.run(args.slugs, args.release, args.pytest, args.cold, args.changed)
 
 
 def _refresh(args) -> int | None:
@@ -171,11 +174,14 @@ def _bench(args) -> int | None:
     return bench.run(args.names)
 
 
+OF_TEST = ("--release", "--cold", "--changed", "-h", "--help")
+
+
 def _divided(argv: list[str]) -> tuple[list[str], list[str]]:
     """Our arguments, and those for pytest: from the first option of `labs test` not our own."""
     if argv[:1] == ["test"]:
         for place, argument in enumerate(argv):
-            if argument.startswith("-") and argument not in ("--release", "-h", "--help"):
+            if argument.startswith("-") and argument not in OF_TEST:
                 return argv[:place], argv[place + (argument == "--") :]
     return argv, []
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -11,7 +12,7 @@ import nbformat
 import psutil
 import pytest
 
-from labs.kit import material, verify
+from labs.kit import freshness, manifest, material, verify
 from labs.kit.errors import UserError
 from labs.kit.pytest_lessons import REPORT
 
@@ -69,12 +70,53 @@ def recorded(tmp_path, monkeypatch):
     return tmp_path / "verified.json"
 
 
+STATES = {"one": "a1", "two": "b2"}
+
+
 def test_the_record_keeps_lessons_that_did_not_run(recorded):
-    verify._record({"one": {"nbval": "passed", "papermill": "passed", "seconds": 1.234}})
-    verify._record({"two": {"nbval": "failed", "seconds": 0.5}})
+    verify._record({"one": {"nbval": "passed", "papermill": "passed", "seconds": 1.2}}, STATES)
+    verify._record({"two": {"nbval": "failed", "seconds": 0.5}}, STATES)
     record = json.loads(recorded.read_text())
     assert record["one"]["seconds"] == 1.2 and record["one"]["packages"]["mlflow"]
     assert record["two"]["nbval"] == "failed" and record["two"]["papermill"] == "not run"
+    assert (record["one"]["state"], record["two"]["state"]) == ("a1", "")
+
+
+def lessons_to_run_cold(**states):
+    lessons = [manifest.Lesson(slug, "track", slug, 5, ()) for slug in states]
+    return verify._to_run_cold(lessons, states, False)
+
+
+def test_a_lesson_runs_cold_until_it_has_passed_so_as_it_is_now(recorded):
+    assert lessons_to_run_cold(one="a1", two="b2") == ["one", "two"]
+    both = {"nbval": "passed", "papermill": "passed", "seconds": 1.0}
+    verify._record({"one": {**both, "cold": "passed"}, "two": {**both, "cold": "failed"}}, STATES)
+    assert lessons_to_run_cold(one="a1", two="b2") == ["two"]
+    verify._record({"one": both}, STATES)  # a warm run takes nothing back
+    assert lessons_to_run_cold(one="a1") == []
+    assert lessons_to_run_cold(one="a2") == ["one"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "matters"),
+    [
+        ("labs/deployment/registry.py", True),  # imported by the lesson
+        ("labs/deployment/store.py", True),  # imported by what it imports
+        ("labs/locks/default.txt", True),
+        ("labs/kit/doctor.py", False),
+    ],
+)
+def test_the_state_of_a_lesson_is_what_it_depends_on(changed, matters, tmp_path, monkeypatch):
+    lesson = manifest.read().lesson("from-notebook-to-registered-model")
+    package = tmp_path / "labs"
+    shutil.copytree(freshness.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(freshness, "PACKAGE", package)
+    freshness._imported.cache_clear()
+    before = freshness.state(lesson)
+    with open(tmp_path / changed, "a") as file:
+        file.write("# changed\n")
+    freshness._imported.cache_clear()
+    assert (freshness.state(lesson) != before) == matters
 
 
 def test_an_unknown_lesson_is_refused_before_anything_runs():

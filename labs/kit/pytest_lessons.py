@@ -14,15 +14,23 @@ from pathlib import Path
 
 import pytest
 
+import labs.kit.quick  # noqa: F401  before anything imports nbformat
+
+# isort: split
 from labs.kit import rules
 from labs.kit.execute import environment
+from labs.kit.warm import policy
 
 REPORT = "LABS_LESSON_REPORT"  # environment variable: where to write the report
 
 
 def pytest_configure(config):
     """Register the marker and, in the controlling process, the collector of results."""
-    config.addinivalue_line("markers", "lesson(slug): a papermill run of this lesson")
+    config.addinivalue_line("markers", "lesson(slug, runner): one run of this lesson")
+    if getattr(config.option, "nbval", False):
+        from labs.kit import nbval_kernel
+
+        nbval_kernel.install()
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Results(), "labs-results")
     _sanitise(config)
@@ -38,6 +46,16 @@ def _sanitise(config) -> None:
     with open(file, "w", encoding="ascii") as stream:
         stream.write(rules.sanitising())
     config.add_cleanup(lambda: Path(option.nbval_sanitize_with).unlink(missing_ok=True))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Spread by file, but for the lessons under papermill."""
+    if config.getoption("dist") == "loadfile":
+        from labs.kit.spread import LessonsApart
+
+        return LessonsApart(config, log)
+    return None
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -65,7 +83,8 @@ def pytest_runtest_makereport(item, call):
     report = (yield).get_result()
     marker = item.get_closest_marker("lesson")
     if marker:
-        report.user_properties.append(("lesson", (marker.args[0], "papermill")))
+        runner = marker.kwargs.get("runner", "papermill")
+        report.user_properties.append(("lesson", (marker.args[0], runner)))
     elif _is_cell(item):
         report.user_properties.append(("lesson", (item.path.stem, "nbval")))
 
@@ -98,12 +117,14 @@ class Results:
             return
         terminalreporter.section("lessons")
         width = max(map(len, self.lessons))
-        terminalreporter.line(f"{'lesson':{width}}  {'nbval':8}  {'papermill':9}  seconds")
+        runners = ("nbval", "papermill", "cold")
+        heads = "  ".join(f"{runner:9}" for runner in runners)
+        terminalreporter.line(f"{'lesson':{width}}  {heads}  seconds")
         for slug, lesson in sorted(self.lessons.items()):
-            terminalreporter.line(
-                f"{slug:{width}}  {lesson.get('nbval', '-'):8}  "
-                f"{lesson.get('papermill', '-'):9}  {lesson['seconds']:7.1f}"
-            )
+            outcomes = "  ".join(f"{lesson.get(runner, '-'):9}" for runner in runners)
+            terminalreporter.line(f"{slug:{width}}  {outcomes}  {lesson['seconds']:7.1f}")
+        if started := policy.summary(Path(os.environ.get(policy.LOG, os.devnull))):
+            terminalreporter.line(f"kernels: {started}")
 
     def pytest_sessionfinish(self):
         """Write the report where the environment asks for it."""

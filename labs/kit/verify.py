@@ -11,13 +11,17 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 
-from labs.kit import manifest, material
+from labs.kit import freshness, manifest, material
 from labs.kit.errors import UserError
-from labs.kit.execute import CELL_SECONDS
+from labs.kit.execute import CELL_SECONDS, environment
 from labs.kit.pytest_lessons import REPORT
+from labs.kit.warm import policy
+from labs.kit.warm.use import kernels
 
+COLD = "LABS_COLD_LESSONS"  # environment variable: these run in a cold kernel too
 RELEASE = "LABS_RELEASE"  # environment variable: papermill runs the release parameters too
 RECORDED = ("mlflow", "scikit-learn", "pandas", "numpy")  # versions a reader asks for
 
@@ -27,23 +31,60 @@ def record_path() -> Path:
     return material.build_folder() / "verified.json"
 
 
-def run(slugs: list[str], release: bool = False, extra: list[str] | None = None) -> int:
+def run(
+    slugs: list[str],
+    release: bool = False,
+    extra: list[str] | None = None,
+    cold: bool = False,
+    changed: bool = False,
+) -> int:
     """Run the tests of the whole kit, or of the lessons `slugs` only; pytest's exit code.
 
-    `release` runs papermill's further parameter sets as well; `extra` goes to
-    pytest. The outcome of each lesson is recorded for the book's page.
+    `release` runs papermill's further parameter sets as well, `cold` starts every
+    kernel the usual way, `changed` chooses the lessons that have not passed as they
+    are now; `extra` goes to pytest. The outcome of each lesson is recorded.
     """
     _require_test_tools()
     course = manifest.read()
     lessons = [course.lesson(slug) for slug in slugs]
-    with tempfile.TemporaryDirectory(prefix="mlops-labs-") as folder:
-        report = Path(folder) / "report.json"
+    states = {lesson.slug: freshness.state(lesson) for lesson in course.lessons}
+    if changed:
+        lessons = [one for one in course.lessons if _passed(one.slug) != states[one.slug]]
+        if not lessons:
+            print("Every lesson has passed as it is now. To run them all: labs test")
+            return 0
+        print(f"Changed: {', '.join(lesson.slug for lesson in lessons)}", flush=True)
+    unproven = [] if changed else _to_run_cold(lessons or course.lessons, states, cold)
+    with tempfile.TemporaryDirectory(prefix="mlops-labs-") as name:
+        folder = Path(name)
+        env = {
+            REPORT: str(folder / "report.json"),
+            RELEASE: "1" if release else "",
+            COLD: " ".join(unproven),
+            policy.LOG: str(folder / "kernels.log"),
+        }
         command = [sys.executable, "-m", "pytest", *_arguments(lessons), *(extra or [])]
-        env = {**os.environ, REPORT: str(report), RELEASE: "1" if release else ""}
-        code = _run(command, env)
-        if report.is_file():
-            _record(json.loads(report.read_text(encoding="utf-8")))
+        fixed = {**os.environ, **environment(folder)}
+        with kernels(fixed, cold, stays=bool(lessons)) as chosen:
+            code = _run(command, {**os.environ, **env, **chosen})
+        if (report := folder / "report.json").is_file():
+            _record(json.loads(report.read_text(encoding="utf-8")), states)
     return code
+
+
+def _to_run_cold(lessons: Iterable[manifest.Lesson], states: dict, all_of_them: bool) -> list[str]:
+    """Lessons that a warm kernel alone does not prove: it hides a missing import.
+
+    One that has passed in a cold kernel as it is now need not do so again.
+    """
+    record = _read_record()
+    proven = {slug for slug, one in record.items() if one.get("cold_state") == states.get(slug)}
+    return [one.slug for one in lessons if all_of_them or one.slug not in proven]
+
+
+def _passed(slug: str) -> str:
+    """The state in which both runners have passed the lesson; empty if they never did."""
+    return _read_record().get(slug, {}).get("state", "")
 
 
 def _run(command: list[str], env: dict[str, str]) -> int:
@@ -70,24 +111,33 @@ def _require_test_tools() -> None:
 
 
 def _arguments(lessons: list[manifest.Lesson]) -> list[str]:
-    workers = str(os.cpu_count() or 1)
     run_notebooks = ["--nbval", "--nbval-cell-timeout", str(CELL_SECONDS), "--nbval-current-env"]
-    spread = ["-n", workers, "--dist", "loadfile", "--no-loadscope-reorder"]
     if not lessons:
-        return [*run_notebooks, *spread, "notebooks", "tests"]
+        return [*run_notebooks, *_spread(), "notebooks", "tests"]
     chosen = [str(lesson.path) for lesson in lessons]
     which = " or ".join(f"lesson_{lesson.slug}_" for lesson in lessons)
+    spread = _spread() if len(lessons) > 1 else ["-n", "0"]  # two workers cost a second more
     return [*run_notebooks, *spread, *chosen, "tests/test_lessons.py", "-k", f"ipynb or {which}"]
 
 
-def _record(lessons: dict[str, dict]) -> None:
-    """Add today's outcomes to the record; lessons that did not run keep their last one."""
-    path = record_path()
+def _spread() -> list[str]:
+    return ["-n", str(os.cpu_count() or 1), "--dist", "loadfile", "--no-loadscope-reorder"]
+
+
+def _read_record() -> dict[str, dict]:
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(record_path().read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
-        record = {}
+        return {}
+
+
+def _record(lessons: dict[str, dict], states: dict[str, str]) -> None:
+    """Add today's outcomes to the record; lessons that did not run keep their last one."""
+    path, record = record_path(), _read_record()
     for slug, outcome in lessons.items():
+        before = record.get(slug, {})
+        passed = outcome.get("nbval") == outcome.get("papermill") == "passed"
+        proven = outcome.get("cold") == "passed"
         record[slug] = {
             "date": datetime.date.today().isoformat(),
             "nbval": outcome.get("nbval", "not run"),
@@ -96,6 +146,8 @@ def _record(lessons: dict[str, dict]) -> None:
             "python": platform.python_version(),
             "platform": f"{platform.system()} {platform.machine()}",
             "packages": {name: importlib.metadata.version(name) for name in RECORDED},
+            "state": states.get(slug, "") if passed else "",
+            "cold_state": states.get(slug, "") if proven else before.get("cold_state", ""),
         }
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")

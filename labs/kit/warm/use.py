@@ -1,0 +1,43 @@
+"""Which kernels a run of the lessons uses, as environment variables for its processes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+
+from labs.kit.warm import policy, starting
+
+COLD = {policy.SELECT: "local-provisioner", policy.SERVER: "", policy.KERNELS: ""}
+
+
+@contextmanager
+def kernels(env: dict[str, str], cold: bool = False, stays: bool = False) -> Iterator[dict]:
+    """The variables that select warm kernels, or cold ones, for the time of the block.
+
+    `env` is what all kernels share. With `stays` the fork server is one that outlives
+    this process, so that the next run finds it ready. Where kernels cannot be forked,
+    they are cold, and it is said; in CI that raises UserError.
+    """
+    if cold:
+        yield COLD
+    elif reason := cannot_be_warm():
+        print(policy.note_cold(reason).replace("This kernel starts", "Kernels start"), flush=True)
+        yield COLD
+    elif stays:
+        yield _warm(starting.resident(env))
+    else:
+        with starting.session(env) as address:
+            yield _warm(address)
+
+
+def _warm(address: str) -> dict[str, str]:
+    return {policy.SELECT: policy.PROVISIONER, policy.SERVER: address, policy.KERNELS: ""}
+
+
+def cannot_be_warm() -> str:
+    """Why no kernel of this environment can be warm; empty if they can."""
+    if reason := policy.platform_reason():
+        return reason
+    group = entry_points(group="jupyter_client.kernel_provisioners")
+    if policy.PROVISIONER not in group.names:
+        return "this environment was made before warm kernels; renew it with python3 labs test"
+    return ""
