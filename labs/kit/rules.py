@@ -22,11 +22,22 @@ from nbformat import NotebookNode
 TEXT = ("image/svg+xml", "application/javascript")  # text beside text/*, as nbval sees it
 BASE64 = re.compile(r"(base64,[A-Za-z0-9+/=]+)")
 
+
+def _begin(first: str, not_after: str) -> str:
+    """One of the characters `first`, but not after `not_after`.
+
+    A pattern begins with its characters, and looks back only then: so a search runs through
+    the data of a picture several times as quickly.
+    """
+    return f"[{first}](?<![{not_after}][{first}])"
+
+
 # Fragments. A pseudonym's brackets count as part of a word, or a second pass could find more.
-BEGIN, END = r"(?<![0-9A-Za-z⟨⟩])", r"(?![\w⟨⟩])"
+END = r"(?![\w⟨⟩])"
 STEP = r"(?:/|\\\\?)"  # one step down a path, as printed or as in a repr on Windows
 NAME = r"[\w.+~-]+"  # what a folder may be called
-PATH = rf"(?<![\w.+~⟨⟩-])(?:[A-Za-z]:)?(?:{STEP}{NAME}){{0,20}}?"
+TOP = _begin(r"/\\", r"\w.+~⟨⟩-") + r"\\?"  # where a path begins, after a drive if there is one
+PATH = rf"{TOP}{NAME}+(?:{STEP}{NAME}+){{0,20}}?"  # + after +: a name is taken whole
 RANDOM = r"[a-z0-9_]{8}"  # what Python's tempfile appends
 
 
@@ -72,55 +83,56 @@ def table() -> tuple[Rule, ...]:
         ),
         Rule(
             "workspace",
-            rf"{PATH}(?<=[\w.+~-])(?={STEP}\.labs{END})",
+            rf"{PATH}(?={STEP}\.labs{END})",
             "every learner's workspace lies elsewhere",
         ),
         Rule(
             "temporary-path",
-            rf"(?<![\w.+~⟨⟩-])(?:{_temporary_roots()}){STEP}(?:tmp|{NAME}[-.]){RANDOM}{END}",
+            rf"{TOP}(?:{_temporary_roots()}){STEP}(?:tmp|{NAME}[-.]){RANDOM}{END}",
             "the system chooses temporary names at random",
         ),
         Rule(
             "random-id",
-            rf"{BEGIN}(?:[0-9a-f]{{8}}-[0-9a-f]{{4}}-[1467][0-9a-f]{{3}}-[89ab][0-9a-f]{{3}}"
-            rf"-[0-9a-f]{{12}}|[0-9a-f]{{12}}4[0-9a-f]{{3}}[89ab][0-9a-f]{{15}}"
-            rf"|tr-[0-9a-f]{{32}}){END}",
+            _begin("0-9a-ft", "0-9A-Za-z⟨⟩")
+            + r"(?:[0-9a-f]{7}-[0-9a-f]{4}-[1467][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+            + rf"|[0-9a-f]{{11}}4[0-9a-f]{{3}}[89ab][0-9a-f]{{15}}|(?<=t)r-[0-9a-f]{{32}}){END}",
             "UUIDs that are drawn or taken from the clock, as MLflow's run, model and trace ids",
         ),
         Rule(
             "run-name",
-            rf"(?<![\w⟨⟩-])(?:{_words()})-\d{{1,4}}(?![\w⟨⟩-])",
+            rf"(?<![\w⟨⟩-]){_words()}-\d{{1,4}}(?![\w⟨⟩-])",
             "MLflow draws a name for a run that was given none",
         ),
         Rule(
             "address",
-            rf"(?<=\bat )0x[0-9a-fA-F]{{6,16}}{END}",
+            rf"0x(?<=\bat 0x)[0-9a-fA-F]{{6,16}}{END}",
             "where an object lies in memory",
             numbered=False,
         ),
         Rule(
             "log-time",
-            r"(?<![\w/⟨⟩])\d{4}/\d\d/\d\d \d\d:\d\d:\d\d"
-            r"(?= (?:DEBUG|INFO|WARNING|ERROR|CRITICAL) )",
+            _begin("12", r"\w/⟨⟩")
+            + r"\d{3}/\d\d/\d\d \d\d:\d\d:\d\d(?= (?:DEBUG|INFO|WARNING|ERROR|CRITICAL) )",
             "the clock at the head of MLflow's log lines",
             numbered=False,
         ),
         Rule(
             "epoch-time",
-            rf"(?:{_labels()})1\d{{12}}(?![\w.⟨⟩])",
+            rf"1(?:{_after_labels('1')})\d{{12}}(?![\w.⟨⟩])",
             "milliseconds that MLflow took from the computer's clock",
             numbered=False,
         ),
         Rule(
             "duration",
-            r"(?<![\w.⟨⟩])[\d.]+ (?:min|[nmuµμ]?s)(?: [\d.]+ s)? ± [\d.]+ (?:min|[nmuµμ]?s)"
-            r"(?: [\d.]+ s)? per loop \(mean ± std\. dev\. of [\d,]+ runs?, [\d,]+ loops? each\)",
+            _begin("0-9", r"\w.⟨⟩")
+            + r"[\d.]* (?:min|[nmuµμ]?s)(?: [\d.]+ s)? ± [\d.]+ (?:min|[nmuµμ]?s)"
+            + r"(?: [\d.]+ s)? per loop \(mean ± std\. dev\. of [\d,]+ runs?, [\d,]+ loops? each\)",
             "what timeit measured",
             numbered=False,
         ),
         Rule(
             "styler",
-            r"""(?<=[#"'])T_[0-9a-f]{5}(?=[_"' ])""",
+            r"""T_(?<=[#"']T_)[0-9a-f]{5}(?=[_"' ])""",
             "pandas draws an id for each styled table",
             form="T_{number:05d}",  # remains a name that CSS understands
         ),
@@ -129,12 +141,13 @@ def table() -> tuple[Rule, ...]:
 
 def _temporary_roots() -> str:
     """Where temporary files lie: on Linux, macOS, Windows, and as set on this machine."""
+    here = Path(tempfile.gettempdir())
     return "|".join(
         (
-            r"(?:/private)?/(?:var/)?tmp",
-            r"(?:/private)?/var/folders/\w+/\w+/T",
-            rf"[A-Za-z]:(?:{STEP}{NAME}){{1,20}}?{STEP}Temp",
-            re.escape(tempfile.gettempdir()),
+            "(?:private/)?(?:var/)?tmp",
+            r"(?:private/)?var/folders/\w+/\w+/T",
+            rf"(?:{NAME}+{STEP}){{1,20}}?Temp",
+            STEP.join(re.escape(part) for part in here.relative_to(here.anchor).parts),
         )
     )
 
@@ -149,10 +162,10 @@ def _words() -> str:
     return f"(?:{'|'.join(predicates)})-(?:{'|'.join(nouns)})"
 
 
-def _labels() -> str:
-    """What stands before MLflow's own times, as in `creation_timestamp=`."""
+def _after_labels(first: str) -> str:
+    """Looks back, over `first`, for what stands before MLflow's times: `creation_timestamp=`."""
     ends = ("=", ": ", "': ", '": ')
-    return "|".join(f"(?<={word}{end})" for word in ("time", "timestamp") for end in ends)
+    return "|".join(f"(?<={word}{end}{first})" for word in ("time", "timestamp") for end in ends)
 
 
 def pseudonyms(notebook: NotebookNode) -> NotebookNode:
@@ -201,8 +214,8 @@ def sanitising() -> str:
 
     It is ASCII alone: nbval reads it in the encoding of the machine.
     """
-    lines = []
-    for rule in table():
-        pattern = rule.both.encode("ascii", "backslashreplace").decode()
-        lines += [f"[{rule.name}]", f"regex: {pattern}", f"replace: <{rule.name}>", ""]
-    return "\n".join(lines)
+    pairs = [(rule.pattern, f"<{rule.name}>") for rule in table()]
+    names = "|".join(rule.name for rule in table())
+    pairs.append((rf"⟨({names})(?:-\d+)?⟩", r"<\1>"))
+    lines = [f"regex: {pattern}\nreplace: {constant}\n" for pattern, constant in pairs]
+    return "\n".join(lines).encode("ascii", "backslashreplace").decode()
