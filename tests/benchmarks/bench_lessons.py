@@ -1,60 +1,161 @@
-"""Proving every lesson: `labs test` against plain nbval followed by plain papermill."""
+"""Proving every lesson: warm kernels against plain nbval and plain papermill.
 
+The lessons are generated, as many as the course will have. All ways of running them take
+turns. CPU is that of all processes a way starts, and of those that these leave behind.
+Overhead is the CPU beyond the preload of the fork server and the cells' own compute.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-from side_by_side import Cost, cheapest, measure
+import nbformat
+from side_by_side import Cost, adopt_orphans, cheapest, end_orphans, measure_all
 
-from labs.kit import manifest, material
+from labs.kit import material
+from labs.kit.execute import environment
 
-ROUNDS = 3
-
-
-def ours(slugs: list[str]) -> Cost:
-    return measure([sys.executable, "-m", "labs", "test", *slugs], cwd=material.root())
-
-
-def plain_nbval(paths: list[str]) -> Cost:
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        "--nbval",
-        "-c",
-        "/dev/null",
-    ]
-    return measure([*command, "--rootdir", ".", "--nbval-current-env", *paths], cwd=material.root())
+WAYS = ("plain_nbval", "plain_papermill", "warm_nbval", "warm_nbval_2", "warm_papermill")
+RUNS = str(Path(__file__).with_name("lesson_runs.py"))
+CHANGED = "price-an-alarm"
+AGAIN = 5  # runs of the one changed lesson
+BURNT = 5  # seconds of CPU, well above what two runs differ by
+BURN = (
+    f"import time\nend = time.process_time() + {BURNT}\nwhile time.process_time() < end:\n    pass"
+)
 
 
-def plain_papermill(paths: list[str]) -> Cost:
-    costs = []
-    with tempfile.TemporaryDirectory() as folder:
-        for path in paths:
-            done = str(Path(folder) / Path(path).name)
-            command = [sys.executable, "-m", "papermill", path, done, "-k", "python3"]
-            costs.append(measure(command, cwd=material.root()))
-    return Cost(sum(c.wall for c in costs), sum(c.cpu for c in costs), max(c.code for c in costs))
+class Bench:
+    """Runs ways in the temporary `place`, in the environment that all of them share."""
+
+    def __init__(self, place: Path):
+        self.lessons, self.log = place / "lessons", place / "log"
+        (self.lessons / "done").mkdir(parents=True)
+        (place / "run").mkdir()
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "LABS_"))}
+        own = {"IPYTHONDIR": str(place / "ipython"), "XDG_RUNTIME_DIR": str(place / "run")}
+        self.env = {**kept, **environment(place / "workspace"), **own}
+
+    def run(self, way: str, *more: str, folder: Path | None = None) -> Cost:
+        """What `way` costs; ends the benchmark if it fails."""
+        return self.command([RUNS, way, str(folder or self.lessons), *more])
+
+    def command(self, arguments: list[str], orphans_end: bool = True, **more: str) -> Cost:
+        with open(self.log, "w", encoding="utf-8") as log:
+            options = {"cwd": material.root(), "env": {**self.env, **more}, "stdout": log}
+            command = [sys.executable, *arguments]
+            cost = measure_all(command, orphans_end, stderr=subprocess.STDOUT, **options)
+        if cost.code:
+            print(self.log.read_text(encoding="utf-8")[-3000:])
+            raise SystemExit(f"{' '.join(arguments)} failed, so there is nothing to compare")
+        return cost
+
+    def found(self, way: str) -> dict:
+        """What `way` prints as its last line."""
+        self.run(way)
+        return json.loads(self.log.read_text(encoding="utf-8").splitlines()[-1])
+
+
+def side_by_side(bench: Bench, count: int, rounds: int) -> None:
+    """Both runners, plain and warm, over all lessons."""
+    costs = {way: [] for way in (*WAYS, "preload")}
+    cells = []
+    for _ in range(rounds):
+        for way in costs:
+            costs[way].append(bench.run(way))
+        cells.append(bench.found("compute"))
+    best = {way: cheapest(rounds) for way, rounds in costs.items()}
+    cells = {runner: min(one[runner] for one in cells) for runner in cells[0]}
+    preload = best.pop("preload").cpu
+    over = {}
+    for way, cost in best.items():
+        own = cells["nbval" if "nbval" in way else "papermill"]
+        limit = own + (preload if way.startswith("warm") else 0)
+        over[way] = (cost.cpu - limit) / count
+        print(
+            f"  {way.replace('_', ' '):16} {cost.wall:6.1f} s wall {cost.cpu:6.1f} s CPU,"
+            f" overhead {over[way]:6.3f} s a notebook (limit {own + preload:.1f} s CPU:"
+            f" cells {own:.1f}, preload {preload:.1f})"
+        )
+    for runner in ("nbval", "papermill"):
+        ratio = over[f"plain_{runner}"] / over[f"warm_{runner}"]
+        print(f"  overhead of {runner}, plain / warm: {ratio:.1f}")
+
+
+def accounting(bench: Bench) -> None:
+    """Seconds burnt in a cell must be seen, whoever is the parent of the kernel."""
+    seen = {}
+    for way in ("plain_nbval", "warm_nbval"):
+        for name, source in (("idle", "pass"), ("busy", BURN)):
+            folder = bench.lessons.parent / name
+            folder.mkdir(exist_ok=True)
+            cell = nbformat.v4.new_code_cell(source, execution_count=1)
+            nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / "burn.ipynb")
+            seen[way, name] = bench.run(way, folder=folder).cpu
+    burnt = [seen[way, "busy"] - seen[way, "idle"] for way in ("plain_nbval", "warm_nbval")]
+    print(
+        f"  a cell that burns {BURNT} s of CPU is seen as {burnt[0]:.1f} s cold,"
+        f" {burnt[1]:.1f} s warm"
+    )
+
+
+def first_results(bench: Bench) -> None:
+    spent = bench.found("kernel_starts")
+    print(
+        f"  a kernel's first result, with the imports: {spent['cold']:.2f} s cold,"
+        f" {spent['warm']:.3f} s warm; cold / warm: {spent['cold'] / spent['warm']:.0f}"
+    )
+
+
+def one_changed_lesson(bench: Bench) -> None:
+    """`labs test SLUG`, when the lesson is proven cold and a server is resident."""
+    with tempfile.TemporaryDirectory() as build:
+        arguments = ["-m", "labs", "test", CHANGED]
+        walls = []
+        for _ in range(1 + AGAIN):
+            walls.append(bench.command(arguments, orphans_end=False, LABS_BUILD=build).wall)
+        end_orphans()
+    own = bench.found(CHANGED.replace("-", "_"))["seconds"]
+    wall = statistics.median(walls[1:])
+    print(
+        f"  labs test {CHANGED}: {walls[0]:.1f} s, again {wall:.2f} s (median of {AGAIN}),"
+        f" of which its cells, run twice, {own:.2f} s: beside them {wall - own:.2f} s"
+    )
+
+
+def stores(bench: Bench) -> None:
+    cost = bench.found("migration")
+    print(
+        f"  all ways copy a migrated template database ({cost['copied']:.3f} s CPU a lesson);"
+        f" MLflow's own migration would cost {cost['migrated']:.2f} s"
+    )
 
 
 def main() -> None:
-    lessons = manifest.read().lessons
-    paths = [str(lesson.path) for lesson in lessons]
-    kit, nbval, papermill = [], [], []
-    for _ in range(ROUNDS):
-        kit.append(ours([lesson.slug for lesson in lessons]))
-        nbval.append(plain_nbval(paths))
-        papermill.append(plain_papermill(paths))
-    best, one, two = cheapest(kit), cheapest(nbval), cheapest(papermill)
-    rival = Cost(one.wall + two.wall, one.cpu + two.cpu, max(one.code, two.code))
-    print(f"{len(lessons)} lessons, best of {ROUNDS} rounds in turn")
-    print(f"  labs test:         {best.wall:6.1f} s wall, {best.cpu:6.1f} s CPU")
-    print(f"  nbval + papermill: {rival.wall:6.1f} s wall, {rival.cpu:6.1f} s CPU")
-    print(f"  labs test costs {best.against(rival)} of the plain tools")
-    if best.code or rival.code:
-        print("  a run failed, so these figures mean nothing; run `labs test`")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lessons", type=int, default=36)
+    parser.add_argument("--rounds", type=int, default=2)
+    given = parser.parse_args()
+    adopt_orphans()
+    with tempfile.TemporaryDirectory(prefix="labs-bench-") as place:
+        bench = Bench(Path(place))
+        bench.run("write", str(given.lessons))
+        print(f"{given.lessons} lessons, {given.rounds} rounds in turn, {os.cpu_count()} cores")
+        print(f"  load average before: {os.getloadavg()[0]:.1f}", flush=True)
+        begun = time.perf_counter()
+        accounting(bench)
+        stores(bench)
+        first_results(bench)
+        one_changed_lesson(bench)
+        side_by_side(bench, given.lessons, given.rounds)
+        spent = time.perf_counter() - begun
+        print(f"  load average after {spent:.0f} s: {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":
