@@ -5,6 +5,7 @@ from browser import browser, watched  # noqa: F401  a fixture
 from test_start import Started
 
 from labs.kit import journey, manifest
+from labs.kit.warm import policy
 
 MINUTE = 60_000  # milliseconds; a loaded machine takes its time
 
@@ -15,14 +16,25 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def started(folder):
-    started = Started(folder)
+def kernels(tmp_path):
+    """The file that counts JupyterLab's kernels."""
+    return tmp_path / "kernels.log"
+
+
+@pytest.fixture
+def started(folder, kernels):
+    started = Started(folder, **{policy.LOG: str(kernels)})
     yield started
     if started.process.poll() is None:
         started.stop()
 
 
-def test_the_welcome_lesson_runs_to_its_end_and_counts_as_done(browser, started, folder):  # noqa: F811
+def test_the_welcome_lesson_runs_to_its_end_and_counts_as_done(
+    browser,  # noqa: F811
+    started,
+    folder,
+    kernels,
+):
     lessons = len(manifest.read().lessons)
     with watched(browser) as seen:
         page = seen.page
@@ -48,3 +60,5 @@ def test_the_welcome_lesson_runs_to_its_end_and_counts_as_done(browser, started,
             page.wait_for_timeout(300)
     assert seen.outside == []
     assert journey.stages(folder)[0].done, str(journey.stages(folder)[0])
+    if not policy.platform_reason():
+        assert policy.summary(kernels) == "1 warm, 0 cold"

@@ -7,7 +7,8 @@ import papermill
 import pytest
 
 from labs.kit import manifest, material
-from labs.kit.execute import CELL_SECONDS, environment, execute
+from labs.kit.conditions import CELL_SECONDS, environment
+from labs.kit.execute import execute
 from labs.kit.normalise import dumps, normalise, parse
 from labs.kit.verify import COLD, RELEASE
 from labs.kit.warm import policy

@@ -12,9 +12,9 @@ import nbformat
 import psutil
 import pytest
 
-from labs.kit import freshness, manifest, material, verify
+from labs.kit import freshness, manifest, material, record, verify
 from labs.kit.errors import UserError
-from labs.kit.pytest_lessons import REPORT
+from labs.kit.record import REPORT
 
 
 def pytest_on(folder, *options):
@@ -74,27 +74,22 @@ STATES = {"one": "a1", "two": "b2"}
 
 
 def test_the_record_keeps_lessons_that_did_not_run(recorded):
-    verify._record({"one": {"nbval": "passed", "papermill": "passed", "seconds": 1.2}}, STATES)
-    verify._record({"two": {"nbval": "failed", "seconds": 0.5}}, STATES)
-    record = json.loads(recorded.read_text())
-    assert record["one"]["seconds"] == 1.2 and record["one"]["packages"]["mlflow"]
-    assert record["two"]["nbval"] == "failed" and record["two"]["papermill"] == "not run"
-    assert (record["one"]["state"], record["two"]["state"]) == ("a1", "")
-
-
-def lessons_to_run_cold(**states):
-    lessons = [manifest.Lesson(slug, "track", slug, 5, ()) for slug in states]
-    return verify._to_run_cold(lessons, states, False)
+    record.add({"one": {"nbval": "passed", "papermill": "passed", "seconds": 1.2}}, STATES)
+    record.add({"two": {"nbval": "failed", "seconds": 0.5}}, STATES)
+    found = json.loads(recorded.read_text())
+    assert found["one"]["seconds"] == 1.2 and found["one"]["packages"]["mlflow"]
+    assert found["two"]["nbval"] == "failed" and found["two"]["papermill"] == "not run"
+    assert (found["one"]["state"], found["two"]["state"]) == ("a1", "")
 
 
 def test_a_lesson_runs_cold_until_it_has_passed_so_as_it_is_now(recorded):
-    assert lessons_to_run_cold(one="a1", two="b2") == ["one", "two"]
+    assert record.passed_cold(STATES) == set()
     both = {"nbval": "passed", "papermill": "passed", "seconds": 1.0}
-    verify._record({"one": {**both, "cold": "passed"}, "two": {**both, "cold": "failed"}}, STATES)
-    assert lessons_to_run_cold(one="a1", two="b2") == ["two"]
-    verify._record({"one": both}, STATES)  # a warm run takes nothing back
-    assert lessons_to_run_cold(one="a1") == []
-    assert lessons_to_run_cold(one="a2") == ["one"]
+    record.add({"one": {**both, "cold": "passed"}, "two": {**both, "cold": "failed"}}, STATES)
+    assert record.passed_cold(STATES) == {"one"} and record.passed(STATES) == {"one", "two"}
+    record.add({"one": both}, STATES)  # a warm run takes nothing back
+    assert record.passed_cold(STATES) == {"one"}
+    assert record.passed_cold({"one": "a2"}) == record.passed({"one": "a2"}) == set()
 
 
 @pytest.mark.parametrize(
@@ -111,12 +106,10 @@ def test_the_state_of_a_lesson_is_what_it_depends_on(changed, matters, tmp_path,
     package = tmp_path / "labs"
     shutil.copytree(freshness.PACKAGE, package, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(freshness, "PACKAGE", package)
-    freshness._imported.cache_clear()
-    before = freshness.state(lesson)
+    before = freshness.states([lesson])
     with open(tmp_path / changed, "a") as file:
         file.write("# changed\n")
-    freshness._imported.cache_clear()
-    assert (freshness.state(lesson) != before) == matters
+    assert (freshness.states([lesson]) != before) == matters
 
 
 def test_an_unknown_lesson_is_refused_before_anything_runs():
@@ -141,7 +134,7 @@ def test_sigterm_ends_the_tests_too(tmp_path):
     )
     code = (
         "import sys; from labs.kit import verify; "
-        f"sys.exit(verify._run([sys.executable, '-m', 'pytest', '-q', {str(slow)!r}], None))"
+        f"sys.exit(verify._run(['-q', {str(slow)!r}], None))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60

@@ -3,36 +3,57 @@
 import hashlib
 import platform
 from collections.abc import Iterable
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import labs
 from labs.kit import manifest, material
 from labs.kit.warm.preload import imported_by, imports
 
-PACKAGE = Path(labs.__file__).parent
+PACKAGE = Path(labs.__file__).resolve().parent
 
 
-def state(lesson: manifest.Lesson) -> str:
-    """A hash of the lesson, of the parts of `labs` it imports, of the lock and of Python.
+def states(lessons: Iterable[manifest.Lesson]) -> dict[str, str]:
+    """For each lesson, by slug, a hash of it, of what of `labs` it imports, lock and Python.
 
     Two runs in the same state have the same outcome; what a lesson reads besides
     (a clock, the network) lessons may not read.
     """
+    seen = _Seen()
+    return {lesson.slug: _state(lesson, seen) for lesson in lessons}
+
+
+@dataclass
+class _Seen:
+    """What this call has read: lessons share most of what they import."""
+
+    hashes: dict[Path, bytes] = field(default_factory=dict)
+    imported: dict[Path, list[str]] = field(default_factory=dict)
+
+    def hash(self, path: Path) -> bytes:
+        if path not in self.hashes:
+            text = path.read_bytes() if path.is_file() else b""
+            self.hashes[path] = hashlib.sha256(text).digest()
+        return self.hashes[path]
+
+    def modules(self, path: Path) -> list[str]:
+        """The names of labs that the file imports."""
+        if path not in self.imported:
+            names = imports(path.read_text(encoding="utf-8"))
+            self.imported[path] = [name for name in names if name.split(".")[0] == "labs"]
+        return self.imported[path]
+
+
+def _state(lesson: manifest.Lesson, seen: _Seen) -> str:
     notebook = material.root() / lesson.path
     digest = hashlib.sha256(f"{platform.python_version()}{lesson.parameters}".encode())
-    files = [notebook, *_modules(imported_by([notebook])), *_locks()]
-    for path in files:
-        digest.update(path.name.encode())
-        digest.update(path.read_bytes() if path.is_file() else b"")
+    locks = sorted((PACKAGE / "locks").glob("*.txt"))
+    for path in [notebook, *_files_of(imported_by([notebook]), seen), *locks]:
+        digest.update(path.name.encode() + seen.hash(path))
     return digest.hexdigest()[:16]
 
 
-def _locks() -> list[Path]:
-    return sorted((PACKAGE / "locks").glob("*.txt"))
-
-
-def _modules(names: Iterable[str]) -> list[Path]:
+def _files_of(names: Iterable[str], seen: _Seen) -> list[Path]:
     """The files of `labs` that importing `names` reads, those that these import, and so on."""
     found: set[Path] = set()
     waiting = list(names)
@@ -40,7 +61,7 @@ def _modules(names: Iterable[str]) -> list[Path]:
         for path in _files(waiting.pop()):
             if path not in found:
                 found.add(path)
-                waiting += _imported(path)
+                waiting += seen.modules(path)
     return sorted(found)
 
 
@@ -52,11 +73,3 @@ def _files(name: str) -> list[Path]:
     places = [PACKAGE.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)]
     files = [place / "__init__.py" for place in places]
     return [path for path in [*files, places[-1].with_suffix(".py")] if path.is_file()]
-
-
-@cache
-def _imported(path: Path) -> list[str]:
-    text = path.read_text(encoding="utf-8")
-    if "labs" not in text:
-        return []
-    return [name for name in imports(text) if name.split(".")[0] == "labs"]

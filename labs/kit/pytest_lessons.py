@@ -18,10 +18,9 @@ import labs.kit.quick  # noqa: F401  before anything imports nbformat
 
 # isort: split
 from labs.kit import rules
-from labs.kit.execute import environment
+from labs.kit.conditions import environment
+from labs.kit.record import REPORT
 from labs.kit.warm import policy
-
-REPORT = "LABS_LESSON_REPORT"  # environment variable: where to write the report
 
 
 def pytest_configure(config):

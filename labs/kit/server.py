@@ -10,12 +10,13 @@ import sys
 import time
 import urllib.request
 import webbrowser
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from labs.kit import journey, manifest, workspace
+from labs.kit.conditions import environment
 from labs.kit.errors import UserError
-from labs.kit.execute import environment
+from labs.kit.warm.use import for_jupyterlab
 
 PORT = 8888  # Jupyter's usual one; the next free one is taken if it is in use
 LOOPBACK = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never by a proxy
@@ -40,12 +41,14 @@ def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") 
             signal.signal(getattr(signal, name), signal.default_int_handler)
     _tell(folder, workspace.prepare(folder))
     process: list[subprocess.Popen] = []
+    stack = ExitStack()  # what lives as long as JupyterLab does
     try:
         with workspace.Locked(folder / ".labs" / "start.lock"):
             running = find(folder)
             if not running:
+                kernels = stack.enter_context(for_jupyterlab(_environment(folder)))
                 with _uninterrupted():
-                    process.append(_launch(folder, port))
+                    process.append(_launch(folder, port, kernels))
             server = running or _wait(folder, process[0])
         _welcome(server, folder, port, course.workspace_path(lesson), browser, bool(running))
         if process:
@@ -53,6 +56,7 @@ def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") 
     finally:
         for one in process:
             _end(one)
+        stack.close()
 
 
 def _welcome(server: dict, folder: Path, port: int, page: Path, browser: bool, running: bool):
@@ -119,7 +123,11 @@ def address(server: dict, path: Path) -> str:
     return f"{server['url']}lab/tree/{path.as_posix()}{token}"
 
 
-def _launch(folder: Path, port: int) -> subprocess.Popen:
+def _environment(folder: Path) -> dict[str, str]:
+    return {**os.environ, **environment(folder), "PATH": _path()}
+
+
+def _launch(folder: Path, port: int, kernels: dict[str, str]) -> subprocess.Popen:
     settings = folder / ".labs" / "lab-settings"
     settings.mkdir(parents=True, exist_ok=True)
     (settings / "overrides.json").write_text(json.dumps(LAB_SETTINGS), encoding="utf-8")
@@ -149,7 +157,7 @@ def _launch(folder: Path, port: int) -> subprocess.Popen:
             stdout=log,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **environment(folder), "PATH": _path(), "JUPYTER_TOKEN": token},
+            env={**_environment(folder), **kernels, "JUPYTER_TOKEN": token},
             start_new_session=True,  # so that Ctrl-C is ours to handle, without a prompt
         )
 

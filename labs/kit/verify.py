@@ -1,34 +1,25 @@
 """`labs test`: unit tests, nbval and papermill over every lesson, and a record of it."""
 
-import datetime
-import importlib.metadata
 import importlib.util
 import json
 import os
-import platform
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable
 from pathlib import Path
 
-from labs.kit import freshness, manifest, material
+from labs.kit import freshness, manifest, material, record
+from labs.kit.conditions import CELL_SECONDS, environment
 from labs.kit.errors import UserError
-from labs.kit.execute import CELL_SECONDS, environment
-from labs.kit.pytest_lessons import REPORT
 from labs.kit.warm import policy
-from labs.kit.warm.use import kernels
+from labs.kit.warm.use import kernels, test_server
 
 COLD = "LABS_COLD_LESSONS"  # environment variable: these run in a cold kernel too
 RELEASE = "LABS_RELEASE"  # environment variable: papermill runs the release parameters too
-RECORDED = ("mlflow", "scikit-learn", "pandas", "numpy")  # versions a reader asks for
-
-
-def record_path() -> Path:
-    """Where the record of the last runs lies."""
-    return material.build_folder() / "verified.json"
+# Runs of single lessons load the plugins that they name; a fork has imported them before.
+QUIET = ("--disable-plugin-autoload", "-W", "ignore:Module already imported")
 
 
 def run(
@@ -47,49 +38,57 @@ def run(
     _require_test_tools()
     course = manifest.read()
     lessons = [course.lesson(slug) for slug in slugs]
-    states = {lesson.slug: freshness.state(lesson) for lesson in course.lessons}
+    states = freshness.states(course.lessons)
     if changed:
-        lessons = [one for one in course.lessons if _passed(one.slug) != states[one.slug]]
+        passed = record.passed(states)
+        lessons = [lesson for lesson in lessons or course.lessons if lesson.slug not in passed]
         if not lessons:
             print("Every lesson has passed as it is now. To run them all: labs test")
             return 0
         print(f"Changed: {', '.join(lesson.slug for lesson in lessons)}", flush=True)
-    unproven = [] if changed else _to_run_cold(lessons or course.lessons, states, cold)
-    with tempfile.TemporaryDirectory(prefix="mlops-labs-") as name:
-        folder = Path(name)
-        env = {
-            REPORT: str(folder / "report.json"),
-            RELEASE: "1" if release else "",
-            COLD: " ".join(unproven),
-            policy.LOG: str(folder / "kernels.log"),
-        }
-        command = [sys.executable, "-m", "pytest", *_arguments(lessons), *(extra or [])]
-        fixed = {**os.environ, **environment(folder)}
-        with kernels(fixed, cold, stays=bool(lessons)) as chosen:
-            code = _run(command, {**os.environ, **env, **chosen})
-        if (report := folder / "report.json").is_file():
-            _record(json.loads(report.read_text(encoding="utf-8")), states)
+    proven = set() if cold else record.passed_cold(states)
+    unproven = [one.slug for one in lessons or course.lessons if one.slug not in proven]
+    asked = {RELEASE: "1" if release else "", COLD: "" if changed else " ".join(unproven)}
+    code = _tested(lessons, asked, states, extra or [], cold)
+    if changed and not code:
+        print("Before a release, or in CI, labs test runs what is new in a cold kernel too.")
     return code
 
 
-def _to_run_cold(lessons: Iterable[manifest.Lesson], states: dict, all_of_them: bool) -> list[str]:
-    """Lessons that a warm kernel alone does not prove: it hides a missing import.
+def _tested(lessons: list, asked: dict, states: dict, extra: list[str], cold: bool) -> int:
+    """Run pytest with its kernels and its server, and record what it reports."""
+    with tempfile.TemporaryDirectory(prefix="mlops-labs-") as name:
+        folder = Path(name)
+        report, log = folder / "report.json", folder / "kernels.log"
+        env = {**os.environ, **asked, record.REPORT: str(report), policy.LOG: str(log)}
+        fixed = {**os.environ, **environment(folder)}
+        with kernels(fixed, cold, stays=_may_stay(lessons)) as chosen:
+            code = _run(_arguments(lessons) + extra, {**env, **chosen}, len(lessons) == 1)
+        if report.is_file():
+            record.add(json.loads(report.read_text(encoding="utf-8")), states)
+    return code
 
-    One that has passed in a cold kernel as it is now need not do so again.
+
+def _may_stay(lessons: list) -> bool:
+    """Whether to leave a fork server behind: authors run a lesson again, CI does not."""
+    return bool(lessons) and not policy.must_be_warm()
+
+
+def _run(arguments: list[str], env: dict[str, str], short: bool = False) -> int:
+    """Run pytest; a `short` run in a fork of a process that has imported it, if there can be one.
+
+    When this process is told to end, pytest ends too: no orphan goes on testing.
     """
-    record = _read_record()
-    proven = {slug for slug, one in record.items() if one.get("cold_state") == states.get(slug)}
-    return [one.slug for one in lessons if all_of_them or one.slug not in proven]
+    if short and (address := test_server()):
+        from labs.kit.warm import client, command
 
-
-def _passed(slug: str) -> str:
-    """The state in which both runners have passed the lesson; empty if they never did."""
-    return _read_record().get(slug, {}).get("state", "")
-
-
-def _run(command: list[str], env: dict[str, str]) -> int:
-    """Run pytest, and end it when this process is told to end: no orphan goes on testing."""
-    process = subprocess.Popen(command, cwd=material.root(), env=env)
+        try:
+            return command.run(address, arguments, material.root(), env)
+        except client.NoFork:
+            pass  # the usual way needs a second more, and says what is wrong
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *arguments], cwd=material.root(), env=env
+    )
     if hasattr(signal, "SIGTERM") and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))
     try:
@@ -116,38 +115,10 @@ def _arguments(lessons: list[manifest.Lesson]) -> list[str]:
         return [*run_notebooks, *_spread(), "notebooks", "tests"]
     chosen = [str(lesson.path) for lesson in lessons]
     which = " or ".join(f"lesson_{lesson.slug}_" for lesson in lessons)
-    spread = _spread() if len(lessons) > 1 else ["-n", "0"]  # two workers cost a second more
-    return [*run_notebooks, *spread, *chosen, "tests/test_lessons.py", "-k", f"ipynb or {which}"]
+    spread = ["-p", "xdist.plugin", *_spread()] if len(lessons) > 1 else []  # two cost a second
+    runners = ["-p", "nbval.plugin", *run_notebooks, *spread]
+    return [*QUIET, *runners, *chosen, "tests/test_lessons.py", "-k", f"ipynb or {which}"]
 
 
 def _spread() -> list[str]:
     return ["-n", str(os.cpu_count() or 1), "--dist", "loadfile", "--no-loadscope-reorder"]
-
-
-def _read_record() -> dict[str, dict]:
-    try:
-        return json.loads(record_path().read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
-        return {}
-
-
-def _record(lessons: dict[str, dict], states: dict[str, str]) -> None:
-    """Add today's outcomes to the record; lessons that did not run keep their last one."""
-    path, record = record_path(), _read_record()
-    for slug, outcome in lessons.items():
-        before = record.get(slug, {})
-        passed = outcome.get("nbval") == outcome.get("papermill") == "passed"
-        proven = outcome.get("cold") == "passed"
-        record[slug] = {
-            "date": datetime.date.today().isoformat(),
-            "nbval": outcome.get("nbval", "not run"),
-            "papermill": outcome.get("papermill", "not run"),
-            "seconds": round(outcome["seconds"], 1),
-            "python": platform.python_version(),
-            "platform": f"{platform.system()} {platform.machine()}",
-            "packages": {name: importlib.metadata.version(name) for name in RECORDED},
-            "state": states.get(slug, "") if passed else "",
-            "cold_state": states.get(slug, "") if proven else before.get("cold_state", ""),
-        }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")

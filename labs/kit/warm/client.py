@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 
 from labs.kit.warm import protocol
 
@@ -62,12 +61,31 @@ class Fork:
 
     def wait(self, timeout: float | None = None) -> int:
         """The exit code, once the child has ended; raises subprocess.TimeoutExpired."""
-        deadline = None if timeout is None else time.monotonic() + timeout
+        self.connection.settimeout(timeout)
         while self.poll() is None:
-            if deadline is not None and time.monotonic() > deadline:
-                raise subprocess.TimeoutExpired("a warm kernel", timeout)
-            time.sleep(0.002)
+            try:
+                self.hear(self.connection.recv(4096))
+            except TimeoutError:
+                raise subprocess.TimeoutExpired("a fork", timeout) from None
         return self.returncode
+
+    def await_ready(self, seconds: float = READY_SECONDS) -> None:
+        """Wait until the child is ready; raises NoFork if it never is."""
+        self.connection.settimeout(seconds)
+        while not self.ready:
+            try:
+                self.hear(self.connection.recv(4096))
+            except OSError as error:
+                raise NoFork(f"the fork server gave no child ({error})") from None
+            self.require_hope()
+
+    def require_hope(self) -> None:
+        """Raise NoFork if the child was refused, or has ended before it was ready."""
+        if self.refused:
+            self.close()
+            raise NoFork(self.refused)
+        if self.returncode is not None and not self.ready:
+            raise NoFork(f"the fork ended while it began ({self.returncode})")
 
     def send_signal(self, number: int) -> None:
         """Send a signal to the child, unless it has ended."""
@@ -115,8 +133,4 @@ async def until_ready(fork: Fork, seconds: float = READY_SECONDS) -> None:
         except OSError:
             text = b""
         fork.hear(text)
-        if fork.refused:
-            fork.close()
-            raise NoFork(fork.refused)
-        if fork.returncode is not None:
-            raise NoFork(f"the fork ended while it began ({fork.returncode})")
+        fork.require_hope()

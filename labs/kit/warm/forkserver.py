@@ -16,7 +16,6 @@ import os
 import selectors
 import signal
 import socket
-import struct
 import sys
 import threading
 import time
@@ -54,6 +53,10 @@ class Server:
     lifeline: int | None = None
     begun: dict[str, str] = field(default_factory=lambda: dict(os.environ))
     children: dict[int, Child] = field(default_factory=dict)
+    sources: list[str] = field(default_factory=list)
+
+    def __post_init__(self):
+        self.began_with = policy.stamp(self.sources)
 
     def serve(self) -> None:
         """Fork until told to end, until the lifeline breaks, or until idle for long enough."""
@@ -70,6 +73,10 @@ class Server:
             elif self.idle is not None and time.monotonic() - last > self.idle:
                 return
 
+    def retire(self) -> None:
+        """End with the last child: a later server has taken this one's place."""
+        self.idle = 0.0
+
     def _lifeline_broke(self) -> None:
         raise SystemExit(0)
 
@@ -80,7 +87,7 @@ class Server:
 
     def _accept(self) -> None:
         connection, _ = self.listener.accept()
-        if _user_of(connection) != os.getuid():
+        if protocol.peer(connection)[1] != os.getuid():
             connection.close()
             return
         connection.settimeout(PATIENCE)
@@ -89,13 +96,18 @@ class Server:
         except (OSError, ValueError, TypeError):
             connection.close()
             return
-        reason = policy.difference(request.env, self.begun, dict(os.environ))
+        reason = policy.difference(request.env, self.begun, dict(os.environ)) or self._stale()
         if reason:
             protocol.say(connection, refused=reason)
             protocol.close(files)
             connection.close()
         else:
             self._fork(connection, request, files)
+
+    def _stale(self) -> str:
+        if policy.stamp(self.sources) == self.began_with:
+            return ""
+        return "labs or the installed packages have changed since the fork server began"
 
     def _fork(self, connection: socket.socket, request, files: list[int]) -> None:
         pid = os.fork()
@@ -154,7 +166,7 @@ class Server:
         self.listener.close()
         if self.lifeline is not None:
             os.close(self.lifeline)
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
             signal.signal(number, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         made = {k: v for k, v in os.environ.items() if self.begun.get(k) != v}  # by imports
@@ -191,11 +203,6 @@ def _kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)  # it may not have made its group yet
-
-
-def _user_of(connection: socket.socket) -> int:
-    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-    return struct.unpack("3i", peer)[1]
 
 
 def require_safe(open_files: set[int]) -> None:
@@ -239,9 +246,16 @@ def main() -> None:
     """Import, check, serve. The one argument is JSON: see `starting.configuration`."""
     config = json.loads(sys.argv[1])
     listener = socket.socket(fileno=config["listener"])
-    server = Server(listener, config["function"], config["idle"], config["lifeline"])
+    server = Server(
+        listener,
+        config["function"],
+        config["idle"],
+        config["lifeline"],
+        sources=config["sources"],
+    )
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGUSR1, lambda *_: server.retire())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one who started us
     _forget_folder()
     gc.disable()  # nothing that is imported is garbage; forks switch it on again

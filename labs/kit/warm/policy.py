@@ -1,9 +1,12 @@
 """When a kernel may be warm, and what is said when it is not."""
 
+import contextlib
+import hashlib
 import json
 import os
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from labs.kit.errors import UserError
@@ -42,6 +45,16 @@ def difference(wanted: dict[str, str], begun: dict[str, str], now: dict[str, str
         if value not in (begun.get(name), now.get(name)):
             return f"{name} is {value!r} here and {begun.get(name)!r} in the fork server"
     return ""
+
+
+def stamp(paths: Iterable[str]) -> str:
+    """A hash of when `paths` were changed last: a server that began before is stale."""
+    digest = hashlib.sha256()
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            found = os.stat(path)
+            digest.update(f"{path}\0{found.st_mtime_ns}\0{found.st_size}\0".encode())
+    return digest.hexdigest()
 
 
 def platform_reason(platform: str = sys.platform) -> str:

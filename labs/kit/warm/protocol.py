@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import socket
+import struct
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
@@ -47,6 +48,12 @@ def receive_request(connection: socket.socket) -> tuple[Request, list[int]]:
             raise ValueError("the request ended early")
         body += part
     return Request(**json.loads(body)), files
+
+
+def peer(connection: socket.socket) -> tuple[int, int, int]:
+    """Process, user and group at the other end of a Unix socket; Linux only."""
+    size = struct.calcsize("3i")
+    return struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size))
 
 
 def close(files: list[int]) -> None:

@@ -5,6 +5,8 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -18,14 +20,22 @@ import labs
 from labs.kit import manifest, material
 from labs.kit.warm import policy, preload
 
-KERNEL = "labs.kit.warm.kernel:become"
-IDLE_SECONDS = 30 * 60  # a resident server ends after this long without a kernel
+KERNELS = "labs.kit.warm.kernel:become"
+TESTS = "labs.kit.warm.command:become"
+RUNNERS = ("labs.kit.quick", "pytest", "nbval.plugin", "papermill", "labs.kit.nbval_kernel")
+RUNNERS += ("labs.kit.verify", "labs.kit.rules", "labs.kit.spread", "_pytest.assertion.rewrite")
+IDLE_SECONDS = 15 * 60  # a resident server ends after this long without a child
+PACKAGE = Path(labs.__file__).resolve().parent
 SOCKET = "fork.sock"
+PID = "fork.pid"
+LONGEST = 40  # characters: a socket's address has at most 107, of which we add up to 60
 LOG = "fork.log"
 
 
-def modules() -> list[str]:
-    """What a server for the course's kernels imports."""
+def modules(function: str = KERNELS) -> list[str]:
+    """What a server imports whose forks run `function`."""
+    if function == TESTS:
+        return list(RUNNERS)
     root = material.root()
     lessons = [root / lesson.path for lesson in manifest.read().lessons]
     return [*preload.LATE, *preload.imported_by(lessons)]
@@ -37,30 +47,44 @@ def session(env: dict[str, str]) -> Iterator[str]:
 
     It ends with this process, however that ends.
     """
-    with tempfile.TemporaryDirectory(prefix="labs-fork-") as name:
+    place = _short(tempfile.gettempdir())
+    with tempfile.TemporaryDirectory(prefix="labs-fork-", dir=place) as name:
         process, lifeline = _begin(Path(name), env, idle=None)
         try:
             yield str(Path(name) / SOCKET)
         finally:
             os.close(lifeline)
+            process.terminate()  # it may still be importing
             process.wait(10)
 
 
-def resident(env: dict[str, str], idle: float = IDLE_SECONDS) -> str:
+def resident(env: dict[str, str], function: str = KERNELS, idle: float = IDLE_SECONDS) -> str:
     """The address of a server that stays when this process ends; it is begun if there is none.
 
     There is one for each state of the kit: lock, sources, interpreter and fixed
-    environment. One that no longer fits is not found, and ends when it is idle.
+    environment. One of an earlier state is told to end with its last child.
     """
-    folder = _runtime_folder() / key(env)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    family = _runtime_folder() / hashlib.sha256(f"{PACKAGE}{function}".encode()).hexdigest()[:8]
+    folder = family / key(env)
+    family.mkdir(mode=0o700, parents=True, exist_ok=True)
     address = folder / SOCKET
-    with open(folder / "begin.lock", "w", encoding="utf-8") as lock:
+    with open(family / "begin.lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two terminals may ask at once
         if not answers(str(address)):
-            address.unlink(missing_ok=True)
-            _begin(folder, env, idle)
+            _retire(family)
+            folder.mkdir(mode=0o700)
+            _begin(folder, env, idle, function)
     return str(address)
+
+
+def _retire(family: Path) -> None:
+    """Tell every server of the family to end when its last child does; forget dead ones."""
+    for folder in filter(Path.is_dir, family.iterdir()):
+        if answers(str(folder / SOCKET)):
+            with contextlib.suppress(OSError, ValueError):
+                os.kill(int((folder / PID).read_text(encoding="ascii")), signal.SIGUSR1)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def answers(address: str) -> bool:
@@ -74,30 +98,33 @@ def answers(address: str) -> bool:
 
 
 def key(env: dict[str, str]) -> str:
-    """What a resident server is known by: all that its kernels' behaviour depends on."""
+    """What a resident server is known by: all that its forks' behaviour depends on."""
     digest = hashlib.sha256(sys.executable.encode())
     for name, value in sorted(policy.servers_environment(env).items()):
         digest.update(f"{name}={value}\0".encode())
-    for path in sources():
-        with contextlib.suppress(FileNotFoundError):
-            found = path.stat()
-            digest.update(f"{path}\0{found.st_mtime_ns}\0{found.st_size}\0".encode())
+    digest.update(policy.stamp(map(str, sources())).encode())
     return digest.hexdigest()[:16]
 
 
 def sources() -> list[Path]:
     """The files and folders whose change makes a running server stale."""
-    package = Path(labs.__file__).parent
     installed = Path(sysconfig.get_path("purelib"))  # its time changes with each package
-    return [installed, *sorted(package.rglob("*.py")), *sorted((package / "locks").glob("*.txt"))]
+    return [installed, *sorted(PACKAGE.rglob("*.py")), *sorted((PACKAGE / "locks").glob("*.txt"))]
 
 
 def _runtime_folder() -> Path:
     base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
-    return Path(base) / f"labs-fork-{os.getuid()}"
+    return _short(base) / f"labs-fork-{os.getuid()}"
 
 
-def _begin(folder: Path, env: dict[str, str], idle: float | None) -> tuple[subprocess.Popen, int]:
+def _short(folder: str) -> Path:
+    """`folder`, or /tmp where it is so long that Unix sockets under it have no address."""
+    return Path(folder if len(folder) < LONGEST else "/tmp")
+
+
+def _begin(
+    folder: Path, env: dict[str, str], idle: float | None, function: str = KERNELS
+) -> tuple[subprocess.Popen, int]:
     """Start a server that listens at once and serves when it has imported.
 
     Returns its process and the descriptor that keeps a server without `idle` alive.
@@ -112,8 +139,9 @@ def _begin(folder: Path, env: dict[str, str], idle: float | None) -> tuple[subpr
         "listener": listener.fileno(),
         "lifeline": reading if idle is None else None,
         "idle": idle,
-        "function": KERNEL,
-        "modules": modules(),
+        "function": function,
+        "modules": modules(function),
+        "sources": [str(path) for path in sources()],
     }
     with open(folder / LOG, "w", encoding="utf-8") as log:
         process = subprocess.Popen(
@@ -126,6 +154,7 @@ def _begin(folder: Path, env: dict[str, str], idle: float | None) -> tuple[subpr
             pass_fds=inherited,
             start_new_session=True,  # Ctrl-C is for the one who asked for it
         )
+    (folder / PID).write_text(str(process.pid), encoding="ascii")
     listener.close()
     os.close(reading)
     if idle is not None:

@@ -1,7 +1,8 @@
 """Which kernels a run of the lessons uses, as environment variables for its processes."""
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import entry_points
 
 from labs.kit.warm import policy, starting
@@ -27,6 +28,32 @@ def kernels(env: dict[str, str], cold: bool = False, stays: bool = False) -> Ite
     else:
         with starting.session(env) as address:
             yield _warm(address)
+
+
+@contextmanager
+def for_jupyterlab(env: dict[str, str]) -> Iterator[dict]:
+    """The variables with which JupyterLab's kernels are warm, for the time of the block.
+
+    Where they cannot be, it is said, and kernels start the usual way: a learner
+    waits some seconds more.
+    """
+    with ExitStack() as stack:
+        reason = cannot_be_warm()
+        if not reason:
+            try:
+                address = stack.enter_context(starting.session(env))
+            except OSError as error:
+                reason = f"no fork server could be started ({error})"
+        if reason:
+            print(f"Kernels start the usual way, in some seconds: {reason}.", flush=True)
+        yield COLD if reason else _warm(address)
+
+
+def test_server() -> str:
+    """The address of a resident server whose forks run pytest; empty where there can be none."""
+    if cannot_be_warm() or policy.must_be_warm():
+        return ""
+    return starting.resident(dict(os.environ), starting.TESTS)
 
 
 def _warm(address: str) -> dict[str, str]:
