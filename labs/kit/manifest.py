@@ -1,4 +1,4 @@
-"""The manifest `exercises/course.toml`: order, titles, minutes, objectives, parameters.
+"""The manifest `exercises/course.toml`: order, titles, minutes, objectives, parameters, hints.
 
 This is the only module that reads the file. Everything that needs the order of
 lessons, the book's contents and the numbers in a learner's workspace among
@@ -38,6 +38,31 @@ class Lesson:
 
 
 @dataclass(frozen=True)
+class Exercise:
+    """One exercise; `hints` is a ladder, `points` the sum over its criteria."""
+
+    slug: str
+    track: str
+    title: str
+    minutes: int
+    objectives: tuple[str, ...]
+    points: int
+    hints: tuple[str, ...]
+    needs: tuple[str, ...] = ()
+    parameters: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def folder(self) -> Path:
+        """Where its files lie, relative to the root of the material."""
+        return Path("exercises") / self.slug
+
+    @property
+    def path(self) -> Path:
+        """The solution, relative to the root of the material."""
+        return self.folder / "solution.ipynb"
+
+
+@dataclass(frozen=True)
 class Track:
     """A folder of lessons that is taught as a whole."""
 
@@ -48,11 +73,12 @@ class Track:
 
 @dataclass(frozen=True)
 class Course:
-    """Tracks and lessons in teaching order."""
+    """Tracks, lessons and exercises in teaching order."""
 
     title: str
     tracks: tuple[Track, ...]
     lessons: tuple[Lesson, ...]
+    exercises: tuple[Exercise, ...] = ()
 
     def lesson(self, slug: str) -> Lesson:
         """The lesson named `slug`; raises UserError with the nearest name otherwise."""
@@ -64,6 +90,21 @@ class Course:
             f"There is no lesson {slug!r}{nearest(slug, slugs) or '.'}\n"
             f"The lessons are: {', '.join(slugs)}."
         )
+
+    def exercise(self, slug: str) -> Exercise:
+        """The exercise named `slug`; raises UserError with the nearest name otherwise."""
+        for exercise in self.exercises:
+            if exercise.slug == slug:
+                return exercise
+        slugs = [exercise.slug for exercise in self.exercises]
+        raise UserError(
+            f"There is no exercise {slug!r}{nearest(slug, slugs) or '.'}\n"
+            f"The exercises are: {', '.join(slugs) or 'none yet'}."
+        )
+
+    def exercise_path(self, exercise: Exercise) -> Path:
+        """Where a learner's copy lies, numbered in teaching order."""
+        return Path("exercises") / f"{1 + self.exercises.index(exercise):02d}-{exercise.slug}.ipynb"
 
     def in_track(self, track: Track) -> list[Lesson]:
         """The lessons of one track, in order."""
@@ -102,7 +143,7 @@ class _Reader:
         return UserError(f"{self.path}: {entry}: {problem}; {remedy}.")
 
     def course(self, raw: dict) -> Course:
-        self.known("the file", raw, {"title", "tracks", "lessons"})
+        self.known("the file", raw, {"title", "tracks", "lessons", "exercises"})
         tracks = tuple(self.track(slug, entry) for slug, entry in self.tables(raw, "tracks"))
         entries = raw.get("lessons")
         if not isinstance(entries, list) or not entries:
@@ -110,7 +151,11 @@ class _Reader:
         lessons: list[Lesson] = []
         for place, entry in enumerate(entries, 1):
             lessons.append(self.lesson(place, entry, tracks, lessons))
-        return Course(self.text("the file", raw, "title"), tracks, tuple(lessons))
+        exercises: list[Exercise] = []
+        for place, entry in enumerate(raw.get("exercises", []), 1):
+            exercises.append(self.exercise(place, entry, tracks, lessons, exercises))
+        title = self.text("the file", raw, "title")
+        return Course(title, tracks, tuple(lessons), tuple(exercises))
 
     def track(self, slug: str, entry: dict) -> Track:
         name = f"track {slug!r}"
@@ -119,39 +164,56 @@ class _Reader:
         return Track(slug, self.text(name, entry, "title"), self.text(name, entry, "description"))
 
     def lesson(self, place: int, entry: dict, tracks: tuple, before: list[Lesson]) -> Lesson:
+        taken = [lesson.slug for lesson in before]
+        name, shared = self.entry(Lesson, place, entry, tracks, taken, taken)
+        return Lesson(**shared, release=self.releases(name, entry.get("release", [])))
+
+    def exercise(
+        self, place: int, entry: dict, tracks: tuple, lessons: list[Lesson], before: list[Exercise]
+    ) -> Exercise:
+        learnt = [lesson.slug for lesson in lessons]
+        taken = learnt + [exercise.slug for exercise in before]
+        name, shared = self.entry(Exercise, place, entry, tracks, taken, learnt)
+        hints = self.texts(name, entry, "hints", required=True)
+        points = entry.get("points")
+        if type(points) is not int or points < 1:
+            raise self.wrong(name, f"points is {points!r}", "write the sum of its criteria's")
+        return Exercise(**shared, hints=hints, points=points)
+
+    def entry(
+        self, kind: type, place: int, entry: dict, tracks: tuple, taken: list, learnt: list
+    ) -> tuple[str, dict[str, Any]]:
+        """How the entry is called in messages, and what lessons and exercises share."""
+        noun = kind.__name__.lower()
         slug = entry.get("slug") if isinstance(entry, dict) else None
-        name = f"lesson {slug!r}" if slug else f"lesson number {place}"
+        name = f"{noun} {slug!r}" if slug else f"{noun} number {place}"
         if not isinstance(entry, dict):
-            raise self.wrong(name, f"is {entry!r}", "write a [[lessons]] table")
-        allowed = {f for f in Lesson.__dataclass_fields__}
-        self.known(name, entry, allowed)
+            raise self.wrong(name, f"is {entry!r}", f"write a [[{noun}s]] table")
+        self.known(name, entry, set(kind.__dataclass_fields__))
         slug = self.text(name, entry, "slug")
         self.slug(name, slug)
-        taken = [lesson.slug for lesson in before]
         if slug in taken:
             raise self.wrong(name, "the slug is used twice", "give one of them another slug")
-        track = self.text(name, entry, "track")
-        slugs = [t.slug for t in tracks]
+        track, slugs = self.text(name, entry, "track"), [t.slug for t in tracks]
         if track not in slugs:
             raise self.wrong(
                 name, f"track is {track!r}", f"write one of {', '.join(slugs) or 'your [tracks]'}"
             )
         needs = self.texts(name, entry, "needs", required=False)
         for need in needs:
-            if need not in taken:
+            if need not in learnt:
                 raise self.wrong(
                     name, f"needs {need!r}", "write the slug of a lesson that comes earlier"
                 )
-        return Lesson(
-            slug=slug,
-            track=track,
-            title=self.text(name, entry, "title"),
-            minutes=self.minutes(name, entry),
-            objectives=self.texts(name, entry, "objectives", required=True),
-            needs=needs,
-            parameters=self.parameters(name, "parameters", entry.get("parameters", {})),
-            release=self.releases(name, entry.get("release", [])),
-        )
+        return name, {
+            "slug": slug,
+            "track": track,
+            "title": self.text(name, entry, "title"),
+            "minutes": self.minutes(name, entry),
+            "objectives": self.texts(name, entry, "objectives", required=True),
+            "needs": needs,
+            "parameters": self.parameters(name, "parameters", entry.get("parameters", {})),
+        }
 
     def tables(self, raw: dict, key: str) -> list[tuple[str, dict]]:
         tables = raw.get(key)
