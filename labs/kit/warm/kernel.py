@@ -1,7 +1,9 @@
 """What a fork of the server becomes: an IPython kernel like any other."""
 
+import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable
 
 from labs.kit.warm.protocol import Request
@@ -16,13 +18,26 @@ def become(request: Request, ready: Callable[[], None]) -> int:
     import numpy
     from ipykernel.kernelapp import IPKernelApp
 
-    numpy.random.seed()  # each fork its own numbers; `random` sees to itself
+    _renew(numpy)
     sys.argv = [_launcher(), *request.argv]
     app = IPKernelApp.instance(parent_handle=os.getppid())
     app.initialize(request.argv)
+    plain = app.shell.display_formatter.formatters["text/plain"]
+    plain.type_printers.pop(numpy.float64, None)  # IPython adds it if it finds numpy imported
+    if widgets := sys.modules.get("ipywidgets"):
+        widgets.register_comm_target()  # its import does so where a kernel runs already
     ready()
     app.start()
     return 0
+
+
+def _renew(numpy) -> None:
+    """Give this fork what the server drew at random, or noted of itself, when it imported."""
+    numpy.random.seed()  # `random` and `tempfile` see to themselves
+    if faker := sys.modules.get("faker.generator"):
+        faker.random.seed()
+    multiprocessing.current_process().authkey = os.urandom(32)
+    threading.main_thread()._set_native_id()  # before Python 3.13 it stays the server's
 
 
 def _launcher() -> str:
