@@ -26,14 +26,16 @@ def parser() -> argparse.ArgumentParser:
     _add_workspace(start)
     _add_server(start)
 
-    opened = command("open", "Open one lesson in your workspace.", _open)
-    opened.add_argument("slug", help="the lesson, for example welcome")
+    opened = command("open", "Open one lesson or exercise in your workspace.", _open)
+    opened.add_argument("slug", help="the lesson or exercise, for example welcome")
     _add_workspace(opened)
     _add_server(opened)
 
     following = command("next", "Open the first lesson that you have not done.", _next)
     _add_workspace(following)
     _add_server(following)
+
+    _add_exercises(command)
 
     stopped = command("stop", "Stop the JupyterLab that runs in your workspace.", _stop)
     _add_workspace(stopped)
@@ -77,6 +79,31 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _add_exercises(command) -> None:
+    """The commands about exercises."""
+    for name, text, run, slugs in (
+        ("exercises", "List the exercises.", _exercises, ""),
+        ("check", "Check the answers that you saved.", _check, "*"),
+        ("hint", "Show the next hint of an exercise.", _hint, "1"),
+        ("solution", "Show the solution, once your checks pass.", _solution, "1"),
+        ("reset", "Begin an exercise anew; what you wrote is kept.", _reset, "1"),
+        ("update", "Bring lessons and exercises up to date, with your answers.", _update, ""),
+        ("progress", "Show how far you have come with the exercises.", _progress, ""),
+        ("submit", "Write your answers into one file, to hand in.", _submit, "+"),
+    ):
+        added = command(name, text, run)
+        _add_workspace(added)
+        if slugs == "1":
+            added.add_argument("slug", help="the exercise")
+        elif slugs:
+            added.add_argument("slugs", nargs=slugs, metavar="slug", help="exercises")
+        if name == "submit":
+            added.add_argument("--name", default="", help="who you are (default: $LABS_LEARNER)")
+            added.add_argument("--into", type=Path, help="a shared folder to put a copy into")
+    proven = command("verify", "Prove that the checks of exercises are right.", _verify)
+    proven.add_argument("slugs", nargs="*", metavar="slug", help="default: every exercise")
+
+
 def _add_workspace(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--workspace",
@@ -111,6 +138,60 @@ def _start(args) -> int | None:
     from labs.kit import server
 
     return server.start(_workspace(args), args.port, not args.no_browser)
+
+
+def _exercises(args) -> int | None:
+    from labs.kit.exercise import commands
+
+    return commands.exercises(_workspace(args))
+
+
+def _check(args) -> int | None:
+    from labs.kit.exercise import commands
+
+    return commands.check(args.slugs, _workspace(args))
+
+
+def _hint(args) -> int | None:
+    from labs.kit.exercise import commands
+
+    return commands.hint(args.slug, _workspace(args))
+
+
+def _solution(args) -> int | None:
+    from labs.kit.exercise import commands
+
+    return commands.solution(args.slug, _workspace(args))
+
+
+def _reset(args) -> int | None:
+    from labs.kit.exercise import commands
+
+    return commands.reset(args.slug, _workspace(args))
+
+
+def _update(args) -> int | None:
+    from labs.kit.exercise import commands
+
+    return commands.update(_workspace(args))
+
+
+def _progress(args) -> int | None:
+    from labs.kit.exercise import commands
+
+    return commands.show_progress(_workspace(args))
+
+
+def _submit(args) -> int | None:
+    from labs.kit.exercise import commands
+
+    return commands.submit(args.slugs, _workspace(args), args.name, args.into)
+
+
+def _verify(args) -> int | None:
+    from labs.kit.exercise import verify
+
+    return verify.main(args.slugs)
 
 
 def _stop(args) -> int | None:

@@ -17,8 +17,8 @@ COURSE = manifest.read()
 
 
 def parameter_sets():
-    for lesson in COURSE.lessons:
-        release = lesson.release if os.environ.get(RELEASE) else ()
+    for lesson in COURSE.notebooks:
+        release = getattr(lesson, "release", ()) if os.environ.get(RELEASE) else ()
         for number, values in enumerate([lesson.parameters, *release]):
             yield pytest.param(
                 lesson,
@@ -51,7 +51,7 @@ def test_papermill(lesson, values, tmp_path, monkeypatch):
 
 def to_run_cold():
     chosen = os.environ.get(COLD, COURSE.lessons[0].slug).split()
-    for lesson in map(COURSE.lesson, chosen):
+    for lesson in map(COURSE.notebook, chosen):
         mark = pytest.mark.lesson(lesson.slug, runner="cold")
         yield pytest.param(lesson, id=f"lesson_{lesson.slug}_cold", marks=mark)
 
@@ -64,11 +64,11 @@ def test_a_cold_kernel_leaves_the_file_byte_identical(lesson, tmp_path):
     assert dumps(normalise(execute(parse(before), lesson.slug, env))) == before
 
 
-@pytest.mark.parametrize("lesson", COURSE.lessons, ids=lambda lesson: lesson.slug)
+@pytest.mark.parametrize("lesson", COURSE.notebooks, ids=lambda lesson: lesson.slug)
 def test_parameters_are_the_lessons_own(lesson):
     """papermill only warns of a parameter that the notebook does not have."""
     notebook = material.root() / lesson.path
     known = papermill.inspect_notebook(str(notebook))
-    for values in (lesson.parameters, *lesson.release):
+    for values in (lesson.parameters, *getattr(lesson, "release", ())):
         assert set(values) <= set(known), f"{lesson.slug} has only {set(known)}"
         assert any(repr(value) != known[name]["default"] for name, value in values.items())

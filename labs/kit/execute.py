@@ -96,7 +96,7 @@ def _source(started: dict) -> str:
 
 
 def refresh(slugs: Iterable[str] = ()) -> Iterator[tuple[str, bool, list[str]]]:
-    """Execute lessons (default: all) and store their outputs in normal form.
+    """Execute lessons and solutions (default: all) and store their outputs in normal form.
 
     Yields the slug of each, whether its file changed, and what there is to look at: pictures
     that nobody has accepted. A lesson that fails keeps its file as it was.
@@ -107,7 +107,7 @@ def refresh(slugs: Iterable[str] = ()) -> Iterator[tuple[str, bool, list[str]]]:
 
 def _lessons(slugs: Iterable[str]) -> Iterable[manifest.Lesson]:
     course = manifest.read()
-    return [course.lesson(slug) for slug in slugs] or course.lessons
+    return [course.notebook(slug) for slug in slugs] or course.notebooks
 
 
 def _refresh(lesson: manifest.Lesson) -> tuple[bool, list[str]]:

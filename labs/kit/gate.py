@@ -31,6 +31,19 @@ def problems(notebook: NotebookNode) -> list[str]:
     return [problem for rule in rules for problem in rule(notebook)]
 
 
+def exercise_problems(notebook: NotebookNode) -> list[str]:
+    """Everything that is wrong with a stored solution of an exercise: no quiz, no talk."""
+    rules = (
+        blindspots.problems,
+        _prose_between_cells,
+        _unsupported_numbers,
+        _opening,
+        _alternative_text,
+        pictures.problems,
+    )
+    return [problem for rule in rules for problem in rule(notebook)]
+
+
 def _code(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 

@@ -102,6 +102,28 @@ class Course:
             f"The exercises are: {', '.join(slugs) or 'none yet'}."
         )
 
+    @property
+    def notebooks(self) -> tuple[Lesson | Exercise, ...]:
+        """Every notebook that is executed and tested: lessons, then solutions of exercises."""
+        return (*self.lessons, *self.exercises)
+
+    def notebook(self, slug: str) -> Lesson | Exercise:
+        """The lesson or exercise named `slug`; raises UserError with the nearest name otherwise."""
+        every = {one.slug: one for one in self.notebooks}
+        if slug not in every:
+            raise UserError(
+                f"There is no lesson or exercise {slug!r}{nearest(slug, list(every)) or '.'}\n"
+                f"They are: {', '.join(every)}."
+            )
+        return every[slug]
+
+    def place(self, slug: str) -> Path:
+        """Where a learner's copy of the lesson or exercise lies in the workspace."""
+        found = self.notebook(slug)
+        if isinstance(found, Exercise):
+            return self.exercise_path(found)
+        return self.workspace_path(found)
+
     def exercise_path(self, exercise: Exercise) -> Path:
         """Where a learner's copy lies, numbered in teaching order."""
         return Path("exercises") / f"{1 + self.exercises.index(exercise):02d}-{exercise.slug}.ipynb"

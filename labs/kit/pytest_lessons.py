@@ -72,6 +72,11 @@ def pytest_runtest_teardown(item, nextitem):
         shutil.rmtree(item.parent.labs_workspace, ignore_errors=True)
 
 
+def _slug(path: Path) -> str:
+    """The lesson or exercise of a notebook: exercises/SLUG/solution.ipynb has it in its folder."""
+    return path.parent.name if path.stem == "solution" else path.stem
+
+
 def _is_cell(item) -> bool:
     return type(item.parent).__name__ == "IPyNbFile"
 
@@ -85,7 +90,7 @@ def pytest_runtest_makereport(item, call):
         runner = marker.kwargs.get("runner", "papermill")
         report.user_properties.append(("lesson", (marker.args[0], runner)))
     elif _is_cell(item):
-        report.user_properties.append(("lesson", (item.path.stem, "nbval")))
+        report.user_properties.append(("lesson", (_slug(item.path), "nbval")))
 
 
 class Results:

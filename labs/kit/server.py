@@ -35,7 +35,7 @@ def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") 
     If one runs there already, its address is shown and nothing is started.
     """
     course = manifest.read()
-    lesson = course.lesson(slug) if slug else course.lessons[0]
+    page = course.place(slug or course.lessons[0].slug)
     for name in ("SIGTERM", "SIGHUP"):  # a closed window ends it like Ctrl-C: no orphan
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
@@ -50,7 +50,7 @@ def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") 
                 with _uninterrupted():
                     process.append(_launch(folder, port, kernels))
             server = running or _wait(folder, process[0])
-        _welcome(server, folder, port, course.workspace_path(lesson), browser, bool(running))
+        _welcome(server, folder, port, page, browser, bool(running))
         if process:
             _stay(process[0])
     finally:
@@ -237,8 +237,8 @@ def port_is_free(port: int) -> bool:
 
 
 def open_lesson(slug: str, folder: Path, port: int = PORT, browser: bool = True) -> None:
-    """Open the learner's copy of one lesson, in the JupyterLab that runs or in a new one."""
-    path = workspace.open_lesson(slug, folder)
+    """Open the learner's copy of a lesson or exercise, in the JupyterLab that runs or a new one."""
+    path = _copy_of(slug, folder)
     if server := find(folder):
         place = address(server, path.relative_to(folder))
         print(place)
@@ -246,6 +246,15 @@ def open_lesson(slug: str, folder: Path, port: int = PORT, browser: bool = True)
             webbrowser.open(place)
     else:
         start(folder, port, browser, slug)
+
+
+def _copy_of(slug: str, folder: Path) -> Path:
+    """The learner's copy of a lesson or an exercise, written first if it is not there."""
+    if isinstance(manifest.read().notebook(slug), manifest.Exercise):
+        from labs.kit.exercise import desk
+
+        return desk.open_exercise(slug, folder)
+    return workspace.open_lesson(slug, folder)
 
 
 def open_next(folder: Path, port: int = PORT, browser: bool = True) -> None:

@@ -37,17 +37,17 @@ def run(
     """
     _require_test_tools()
     course = manifest.read()
-    lessons = [course.lesson(slug) for slug in slugs]
-    states = freshness.states(course.lessons)
+    lessons = [course.notebook(slug) for slug in slugs]
+    states = freshness.states(course.notebooks)
     if changed:
         passed = record.passed(states)
-        lessons = [lesson for lesson in lessons or course.lessons if lesson.slug not in passed]
+        lessons = [lesson for lesson in lessons or course.notebooks if lesson.slug not in passed]
         if not lessons:
             print("Every lesson has passed as it is now. To run them all: labs test")
             return 0
         print(f"Changed: {', '.join(lesson.slug for lesson in lessons)}", flush=True)
     proven = set() if cold else record.passed_cold(states)
-    unproven = [one.slug for one in lessons or course.lessons if one.slug not in proven]
+    unproven = [one.slug for one in lessons or course.notebooks if one.slug not in proven]
     asked = {RELEASE: "1" if release else "", COLD: "" if changed else " ".join(unproven)}
     code = _tested(lessons, asked, states, extra or [], cold)
     if changed and not code:
@@ -112,7 +112,7 @@ def _require_test_tools() -> None:
 def _arguments(lessons: list[manifest.Lesson]) -> list[str]:
     run_notebooks = ["--nbval", "--nbval-cell-timeout", str(CELL_SECONDS), "--nbval-current-env"]
     if not lessons:
-        return [*run_notebooks, *_spread(), "notebooks", "tests"]
+        return [*run_notebooks, *_spread(), "notebooks", "exercises", "tests"]
     chosen = [str(lesson.path) for lesson in lessons]
     which = " or ".join(f"lesson_{lesson.slug}_" for lesson in lessons)
     spread = ["-p", "xdist.plugin", *_spread()] if len(lessons) > 1 else []  # two cost a second

@@ -1,0 +1,23 @@
+"""Exercises that check themselves: `check("slug")` and `hint("slug")` in a notebook.
+
+`checks.py` of an exercise imports `criterion` and the kinds of answers from here.
+Imports next to nothing at first, because every learner's kernel loads it.
+"""
+
+from labs.kit.exercise.criteria import criterion
+
+KINDS = ("Model", "Registry", "Service", "Text")
+
+__all__ = ["Model", "Registry", "Service", "Text", "check", "criterion", "hint", "solution"]
+
+
+def __getattr__(name: str):
+    if name in KINDS:
+        from labs.kit.exercise import kinds
+
+        return getattr(kinds, name)
+    if name in ("check", "hint", "solution"):
+        from labs.kit.exercise import notebook
+
+        return getattr(notebook, name)
+    raise AttributeError(f"labs.kit.exercise has no {name!r}")

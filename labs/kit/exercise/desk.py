@@ -1,0 +1,183 @@
+"""Exercises in a learner's workspace: opened, updated, reset; nothing is ever lost.
+
+Beside the learner's copy the kit keeps the stub that it began as, and in
+`.labs/exercises.json` how far the learner has come.
+"""
+
+import datetime
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode
+
+from labs.kit import manifest, material, workspace
+from labs.kit.errors import UserError
+from labs.kit.execute import read_notebook
+from labs.kit.exercise.graft import graft
+from labs.kit.exercise.stub import answers, stub
+from labs.kit.manifest import Exercise
+from labs.kit.normalise import dumps, parse
+
+STATE = Path(".labs") / "exercises.json"
+STUBS = Path(".labs") / "stubs"
+
+
+@dataclass(frozen=True)
+class Updated:
+    """What an update did to one exercise: "renewed", "grafted" or "unreadable"."""
+
+    path: Path
+    how: str
+    backup: Path | None = None
+
+
+def solution_of(exercise: Exercise) -> NotebookNode:
+    """The solution as the kit has it; raises UserError where the kit has none."""
+    path = material.root() / exercise.path
+    if not path.is_file():
+        raise UserError(f"{exercise.slug}: this edition of the kit holds no solutions.")
+    return read_notebook(path)
+
+
+def fresh_stub(exercise: Exercise) -> NotebookNode:
+    """The newest stub: made from the solution, or carried by an edition without solutions."""
+    carried = material.root() / exercise.folder / "stub.ipynb"
+    return read_notebook(carried) if carried.is_file() else stub(solution_of(exercise))
+
+
+def open_exercise(slug: str, folder: Path) -> Path:
+    """The learner's copy of the exercise, written first if it is not there."""
+    course = manifest.read()
+    exercise = course.exercise(slug)
+    workspace._require_own(folder)
+    path = folder / course.exercise_path(exercise)
+    with workspace.Locked(folder / ".labs" / "lock"):
+        _follow(folder, slug, path)
+        if not path.exists():
+            _write_stub(folder, slug, path, fresh_stub(exercise))
+    return path
+
+
+def reset(slug: str, folder: Path) -> Path | None:
+    """Put a fresh stub in place of the learner's copy; where the backup of that one lies."""
+    course = manifest.read()
+    exercise = course.exercise(slug)
+    path = folder / course.exercise_path(exercise)
+    with workspace.Locked(folder / ".labs" / "lock"):
+        _follow(folder, slug, path)
+        kept = workspace._backup(folder, path) if path.exists() else None
+        _write_stub(folder, slug, path, fresh_stub(exercise))
+    return kept
+
+
+def update(folder: Path) -> list[Updated]:
+    """Bring every exercise that the learner has opened up to date, answers included.
+
+    A copy of an exercise that the kit no longer has stays where it is.
+    """
+    course, done = manifest.read(), []
+    if not folder.is_dir():
+        return done
+    with workspace.Locked(folder / ".labs" / "lock"):
+        for exercise in course.exercises:
+            path = folder / course.exercise_path(exercise)
+            _follow(folder, exercise.slug, path)
+            if path.exists():
+                done += _update(folder, exercise, path)
+    return done
+
+
+def _update(folder: Path, exercise: Exercise, path: Path) -> list[Updated]:
+    fresh = fresh_stub(exercise)
+    before = _stub_before(folder, exercise.slug)
+    if before is not None and _sources(before) == _sources(fresh):
+        return []
+    place = path.relative_to(folder)
+    try:
+        mine = parse(path.read_text(encoding="utf-8"))
+    except (ValueError, UnicodeDecodeError):
+        kept = workspace._backup(folder, path)
+        _write_stub(folder, exercise.slug, path, fresh)
+        return [Updated(place, "unreadable", kept.relative_to(folder))]
+    merged = graft(mine, fresh, before)
+    touched = _sources(merged) != _sources(fresh)
+    kept = workspace._backup(folder, path) if touched else None
+    _write_stub(folder, exercise.slug, path, fresh, merged)
+    how = "grafted" if touched else "renewed"
+    return [Updated(place, how, kept.relative_to(folder) if kept else None)]
+
+
+def _sources(notebook: NotebookNode) -> list[tuple[str, str, str]]:
+    return [(cell.id, cell.cell_type, cell.source) for cell in notebook.cells]
+
+
+def _stub_before(folder: Path, slug: str) -> NotebookNode | None:
+    try:
+        return parse((folder / STUBS / f"{slug}.ipynb").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, UnicodeDecodeError):
+        return None
+
+
+def _write_stub(
+    folder: Path, slug: str, path: Path, fresh: NotebookNode, merged: NotebookNode | None = None
+) -> None:
+    """Write the learner's copy, then the stub that it began as."""
+    workspace._write(path, dumps(merged or fresh))
+    workspace._write(folder / STUBS / f"{slug}.ipynb", dumps(fresh))
+    remember(folder, slug, path=path.relative_to(folder).as_posix())
+
+
+def _follow(folder: Path, slug: str, path: Path) -> None:
+    """Move the copy along when the exercise's number has changed."""
+    workspace._move(folder, state(folder).get(slug, {}).get("path"), path)
+    if path.exists():
+        remember(folder, slug, path=path.relative_to(folder).as_posix())
+
+
+def state(folder: Path) -> dict[str, dict[str, Any]]:
+    """What is remembered of each exercise, by slug."""
+    try:
+        found = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        return {slug: dict(one) for slug, one in found.items()}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def remember(folder: Path, slug: str, **facts: Any) -> None:
+    """Add facts about one exercise to the state; does nothing without a workspace."""
+    if not folder.is_dir():
+        return
+    known = state(folder)
+    after = {**known.get(slug, {}), **facts}
+    if after != known.get(slug):
+        text = json.dumps({**known, slug: after}, indent=1, sort_keys=True) + "\n"
+        workspace._write(folder / STATE, text)
+
+
+def next_hint(folder: Path, exercise: Exercise) -> int:
+    """The number of the next hint, from 1; the last one stays."""
+    number = min(state(folder).get(exercise.slug, {}).get("hints", 0) + 1, len(exercise.hints))
+    remember(folder, exercise.slug, hints=number)
+    return number
+
+
+def record_points(folder: Path, slug: str, earned: int, possible: int) -> None:
+    """Remember the best points so far, and the day on which they were full for the first time."""
+    known = state(folder).get(slug, {})
+    facts = {"points": max(earned, known.get("points", 0)), "of": possible}
+    if earned == possible:
+        facts["full"] = known.get("full") or datetime.date.today().isoformat()
+    remember(folder, slug, **facts)
+
+
+def answers_of(path: Path, exercise: Exercise) -> NotebookNode:
+    """The newest stub with the answers that are saved at `path`: what is checked and submitted."""
+    return graft(read_notebook(path), fresh_stub(exercise))
+
+
+def is_untouched(notebook: NotebookNode, exercise: Exercise) -> bool:
+    """Whether no answer has been written yet."""
+    given = {cell.id: cell.source for cell in answers(fresh_stub(exercise))}
+    return all(cell.source == given.get(cell.id) for cell in answers(notebook))

@@ -1,0 +1,66 @@
+"""`labs check`: the saved answers, run from the top in a fresh kernel, and judged there."""
+
+import json
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from labs.kit import manifest
+from labs.kit.conditions import environment
+from labs.kit.errors import UserError
+from labs.kit.execute import execute
+from labs.kit.exercise import desk
+from labs.kit.exercise.stub import is_check
+
+SAID = "labs-check:"  # begins the line with which the kernel answers
+ASK = "from labs.kit.exercise.notebook import say_results\nsay_results({slug!r})"
+
+
+def check(slug: str, folder: Path) -> str:
+    """The report on the learner's saved copy; the same as `check` shows in the notebook.
+
+    Answers are taken by cell id, so that moved, doubled or deleted cells do no harm.
+    Raises UserError if there is no copy, it cannot be read, or a cell never ends.
+    """
+    course = manifest.read()
+    exercise = course.exercise(slug)
+    path = folder / course.exercise_path(exercise)
+    if not path.exists():
+        raise UserError(f"{slug} is not in {folder} yet. Open it: labs open {slug}")
+    notebook = runnable(desk.answers_of(path, exercise), slug)
+    execute(notebook, slug, environment(folder))
+    report, points = _said(notebook)
+    desk.record_points(folder, slug, *points)
+    return "\n".join([report, *_errors(notebook)])
+
+
+def runnable(notebook: NotebookNode, slug: str) -> NotebookNode:
+    """The notebook with a question at its end; a cell that raises does not stop the others."""
+    notebook.cells = [cell for cell in notebook.cells if not is_check(cell)]
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.metadata["tags"] = [*cell.metadata.get("tags", []), "raises-exception"]
+    ask = nbformat.v4.new_code_cell(ASK.format(slug=slug), id="labs-check-asks")
+    notebook.cells.append(ask)
+    return notebook
+
+
+def _said(notebook: NotebookNode) -> tuple[str, tuple[int, int]]:
+    for output in notebook.cells[-1].outputs:
+        for line in output.get("text", "").splitlines():
+            if line.startswith(SAID):
+                said = json.loads(line.removeprefix(SAID))
+                return said["report"], (said["earned"], said["possible"])
+    raise UserError("The checks gave no answer. Run them in the notebook to see why.")
+
+
+def _errors(notebook: NotebookNode) -> list[str]:
+    """A line for each cell that raised."""
+    return [
+        f"cell {cell.id} raised {output.ename}: {output.evalue}"
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if output.output_type == "error"
+    ]

@@ -1,0 +1,159 @@
+"""Try answers without a kernel: the notebook's cells in a fork of their own, then its criteria.
+
+The given cells run once; each variant of the answers is a fork of the process that
+ran them, with a time limit, so that a bad one neither waits nor spoils the others.
+"""
+
+import json
+import os
+import selectors
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from labs.kit.errors import UserError
+from labs.kit.exercise.criteria import load
+from labs.kit.exercise.judge import judge
+from labs.kit.exercise.stub import is_answer, is_check, prose_name
+
+SECONDS = 60.0  # for one variant, with its cells and all its seeds
+
+
+@dataclass(frozen=True)
+class Variant:
+    """Answers by cell id (what is not named is the notebook's own), and the seeds to judge by."""
+
+    name: str
+    answers: dict[str, str]
+    seeds: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a criterion under one seed."""
+
+    criterion: str
+    seed: int
+    outcome: str
+    why: str
+
+
+def trials(
+    notebook: NotebookNode, checks: Path, variants: list[Variant], at_once: int = 2
+) -> Iterator[tuple[Variant, list[Outcome]]]:
+    """Each variant with the outcomes of its criteria, as they come.
+
+    An answer's cell that raises gives every criterion the outcome "failed", one that
+    does not end "too long". Raises UserError where processes cannot fork, and if a
+    given cell fails.
+    """
+    if not hasattr(os, "fork"):
+        raise UserError("labs verify needs Linux or macOS: it forks a process for each answer.")
+    namespace: dict = {"__name__": "__main__"}
+    first = next(i for i, cell in enumerate(notebook.cells) if is_answer(cell))
+    for cell in notebook.cells[:first]:
+        _given(cell, namespace)
+    waiting, running = list(reversed(variants)), {}
+    selector = selectors.DefaultSelector()
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            _begin(waiting.pop(), notebook.cells[first:], checks, namespace, running, selector)
+        for key, _ in selector.select(0.1):
+            running[key.fd].said += os.read(key.fd, 1 << 16) or _end(running[key.fd])
+        for fd, one in list(running.items()):
+            if one.ended or time.monotonic() > one.deadline:
+                selector.unregister(fd)
+                del running[fd]
+                yield one.variant, one.outcomes(checks)
+
+
+@dataclass
+class _Running:
+    variant: Variant
+    pid: int
+    fd: int
+    deadline: float
+    said: bytes = b""
+    ended: bool = False
+
+    def outcomes(self, checks: Path) -> list[Outcome]:
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        os.close(self.fd)
+        _, status = os.waitpid(self.pid, 0)
+        try:
+            return [Outcome(*one) for one in json.loads(self.said)]
+        except ValueError:
+            code = os.waitstatus_to_exitcode(status)
+            late = "it did not end in time" if not self.ended else f"its process ended ({code})"
+            outcome = "failed" if self.ended else "too long"
+            return [Outcome(one.id, 0, outcome, late) for one in load(checks)]
+
+
+def _end(one: _Running) -> bytes:
+    one.ended = True
+    return b""
+
+
+def _begin(variant, cells, checks, namespace, running, selector) -> None:
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reading)
+        os.setpgid(0, 0)
+        _be(variant, cells, checks, namespace, writing)
+    os.close(writing)
+    running[reading] = _Running(variant, pid, reading, time.monotonic() + SECONDS)
+    selector.register(reading, selectors.EVENT_READ)
+
+
+def _be(variant: Variant, cells: list, checks: Path, namespace: dict, writing: int) -> None:
+    """In the fork: run the cells with the variant's answers, judge them, say so, and leave."""
+    try:
+        null = os.open(os.devnull, os.O_RDWR)
+        for place in (0, 1, 2):
+            os.dup2(null, place)
+        said = json.dumps(_judged(variant, cells, checks, namespace)).encode()
+        with os.fdopen(writing, "wb") as stream:
+            stream.write(said)
+    finally:
+        os._exit(0)
+
+
+def _judged(variant: Variant, cells: list, checks: Path, namespace: dict) -> list[tuple]:
+    criteria = load(checks)
+    try:
+        for cell in cells:
+            if is_answer(cell):
+                source = variant.answers.get(cell.id, cell.source)
+                if cell.cell_type == "code":
+                    _run(source, cell.id, namespace)
+                else:
+                    namespace[prose_name(cell)] = source
+            else:
+                _given(cell, namespace)
+    except BaseException as error:
+        said = "".join(traceback.format_exception_only(error)).strip()
+        return [(one.id, 0, "failed", said) for one in criteria]
+    return [
+        (result.criterion.id, seed, result.outcome, result.why)
+        for seed in variant.seeds
+        for result in judge(criteria, namespace, seed)
+    ]
+
+
+def _given(cell: NotebookNode, namespace: dict) -> None:
+    if cell.cell_type == "code" and not is_check(cell):
+        _run(cell.source, cell.id, namespace)
+
+
+def _run(source: str, name: str, namespace: dict) -> None:
+    exec(compile(source, f"<cell {name}>", "exec"), namespace)
