@@ -12,6 +12,7 @@ from labs.kit.normalise import dumps, normalise, parse
 
 COURSE = manifest.read()
 LESSONS = pytest.mark.parametrize("lesson", COURSE.lessons, ids=lambda lesson: lesson.slug)
+NOTEBOOKS = pytest.mark.parametrize("lesson", COURSE.notebooks, ids=lambda lesson: lesson.slug)
 
 
 def stored(lesson):
@@ -23,8 +24,8 @@ def test_a_stored_lesson_passes_the_gate(lesson):
     assert gate.problems(stored(lesson)) == []
 
 
-@LESSONS
-def test_a_stored_lesson_is_in_its_normal_form(lesson):
+@NOTEBOOKS
+def test_a_stored_notebook_is_in_its_normal_form(lesson):
     """nbval compares each output; together with this, a new run leaves the same bytes."""
     before = (material.root() / lesson.path).read_text(encoding="utf-8")
     assert dumps(normalise(parse(before))) == before

@@ -23,6 +23,7 @@ from labs.kit.exercise.criteria import load
 from labs.kit.exercise.judge import judge
 from labs.kit.exercise.stub import is_answer, is_check, prose_name
 
+ANSWER_SECONDS = 5.0  # for one criterion; a right answer needs far less than one
 SECONDS = 60.0  # for one variant, with its cells and all its seeds
 
 
@@ -59,7 +60,13 @@ def trials(
     namespace: dict = {"__name__": "__main__"}
     first = next(i for i, cell in enumerate(notebook.cells) if is_answer(cell))
     for cell in notebook.cells[:first]:
-        _given(cell, namespace)
+        try:
+            _given(cell, namespace)
+        except Exception as error:
+            raise UserError(
+                f"{checks.parent.name}: the given cell {cell.id} failed: "
+                f"{type(error).__name__}: {error}. Mend solution.ipynb."
+            ) from None
     waiting, running = list(reversed(variants)), {}
     selector = selectors.DefaultSelector()
     while waiting or running:
@@ -143,11 +150,13 @@ def _judged(variant: Variant, cells: list, checks: Path, namespace: dict) -> lis
     except BaseException as error:
         said = "".join(traceback.format_exception_only(error)).strip()
         return [(one.id, 0, "failed", said) for one in criteria]
-    return [
-        (result.criterion.id, seed, result.outcome, result.why)
-        for seed in variant.seeds
-        for result in judge(criteria, namespace, seed)
-    ]
+    found: list[tuple] = []
+    for seed in variant.seeds:
+        results = judge(criteria, namespace, seed, ANSWER_SECONDS)
+        found += [(one.criterion.id, seed, one.outcome, one.why) for one in results]
+        if any(one.outcome == "too long" for one in results):
+            break  # the next seed would not end either
+    return found
 
 
 def _given(cell: NotebookNode, namespace: dict) -> None:

@@ -144,7 +144,10 @@ class _Cases:
 
 def _weigh(variant: Variant, outcomes: list[Outcome], cases: _Cases, proof: Proof) -> None:
     """Add to the proof what one variant has shown."""
-    bad = {one.criterion: one for one in outcomes if one.outcome not in GOOD}
+    bad: dict[str, Outcome] = {}
+    for one in outcomes:
+        if one.outcome not in GOOD:
+            bad.setdefault(one.criterion, one)
     if variant.name == "stub":
         for criterion in cases.criteria:
             found = bad.get(criterion.id)

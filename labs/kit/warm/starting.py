@@ -37,8 +37,8 @@ def modules(function: str = KERNELS) -> list[str]:
     if function == TESTS:
         return list(RUNNERS)
     root = material.root()
-    lessons = [root / lesson.path for lesson in manifest.read().lessons]
-    return [*preload.LATE, *preload.imported_by(lessons)]
+    notebooks = [root / one.path for one in manifest.read().notebooks]
+    return [*preload.LATE, *preload.imported_by(notebooks)]
 
 
 @contextmanager

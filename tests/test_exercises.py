@@ -1,0 +1,42 @@
+"""Every exercise of the course is proven: its checks are right before a learner meets them."""
+
+import subprocess
+import sys
+
+import pytest
+
+from labs.kit import manifest, material
+
+COURSE = manifest.read()
+EXERCISES = pytest.mark.parametrize("exercise", COURSE.exercises, ids=lambda one: one.slug)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="labs verify forks processes")
+@EXERCISES
+def test_the_checks_of_an_exercise_are_proven(exercise):
+    done = subprocess.run(
+        [sys.executable, "-m", "labs.cli", "verify", exercise.slug], capture_output=True, text=True
+    )
+    print(done.stdout)  # the rate of killed mutants, for pytest -rP
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@EXERCISES
+def test_title_and_time_are_the_manifests(exercise):
+    from labs.kit.execute import read_notebook
+
+    opening = read_notebook(material.root() / exercise.path).cells[0].source
+    assert opening.splitlines()[0] == f"# {exercise.title}"
+    assert f"**Time**: {exercise.minutes} minutes" in opening
+
+
+def test_slugs_agree_between_manifest_and_folders():
+    listed = {exercise.slug for exercise in COURSE.exercises}
+    found = {path.name for path in (material.root() / "exercises").iterdir() if path.is_dir()}
+    assert found - listed == set(), "only in exercises/"
+    assert listed - found == set(), "only in exercises/course.toml"
+
+
+def test_every_hint_is_a_step_of_its_own():
+    for exercise in COURSE.exercises:
+        assert len(set(exercise.hints)) == len(exercise.hints) >= 3, exercise.slug
