@@ -6,6 +6,8 @@ from queue import Empty
 import nbval.kernel
 import nbval.plugin
 
+from labs.kit.warm.ready import Prompt
+
 SLICE = 0.2  # seconds between two looks at whether the kernel still lives
 
 
@@ -24,20 +26,27 @@ class WatchedKernel(nbval.plugin.RunningKernel):
 
     def get_message(self, stream: str, timeout: float | None = None) -> dict:
         """The next message; raises Empty after `timeout`, KernelDied if none can come."""
+        # Not the base's way: it lays out each message, pictures too, for a log nobody reads.
+        get = {"iopub": self.kc.get_iopub_msg, "shell": self.kc.get_shell_msg}[stream]
         deadline = float("inf") if timeout is None else time.monotonic() + timeout
         while True:
             left = deadline - time.monotonic()
             try:
-                return super().get_message(stream, min(SLICE, max(left, 0)))
+                return get(timeout=min(SLICE, max(left, 0)))
             except Empty:
                 if left <= SLICE:
                     raise
                 if not self.is_alive():
                     break
         try:
-            return super().get_message(stream, 0)  # what it said last
+            return get(timeout=0)  # what it said last
         except Empty:
             raise KernelDied from None
+
+    def _ensure_iopub_up(self) -> None:
+        """Ask until the kernel is heard to publish, unless its client has just heard it."""
+        if not isinstance(self.kc, Prompt):
+            super()._ensure_iopub_up()
 
 
 def install() -> None:

@@ -38,7 +38,9 @@ class Bench:
         self.lessons, self.log = place / "lessons", place / "log"
         (self.lessons / "done").mkdir(parents=True)
         (place / "run").mkdir()
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("JUPYTER", "LABS_"))}
+        # PYTHONDONTWRITEBYTECODE would have pytest compile its plugins anew in each run.
+        other = ("JUPYTER", "LABS_", "PYTHONDONTWRITEBYTECODE")
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(other)}
         own = {"IPYTHONDIR": str(place / "ipython"), "XDG_RUNTIME_DIR": str(place / "run")}
         self.env = {**kept, **environment(place / "workspace"), **own}
 

@@ -43,11 +43,15 @@ def plain_papermill(folder: Path) -> None:
 def warm_nbval(folder: Path, workers: int = 0) -> None:
     """As `labs test` runs it: the server belongs to this process, pytest is its child."""
     from labs.kit.execute import CELL_SECONDS
+    from labs.kit.verify import QUIET
 
-    spread = ["--dist", "loadfile", "--no-loadscope-reorder"] if workers else []
-    plugin = ["-p", "labs.kit.pytest_lessons", "--nbval-cell-timeout", str(CELL_SECONDS)]
+    run = ["-p", "labs.kit.pytest_lessons", "-p", "nbval.plugin", "--nbval"]  # in this order
+    run += ["--nbval-current-env", "--nbval-cell-timeout", str(CELL_SECONDS)]
+    if workers:
+        run += ["-p", "xdist.plugin", "-n", str(workers)]
+        run += ["--dist", "loadfile", "--no-loadscope-reorder"]
     with warm():
-        _pytest(folder, "--nbval", "--nbval-current-env", *plugin, "-n", str(workers), *spread)
+        _pytest(folder, *QUIET, *run)
 
 
 def warm_nbval_2(folder: Path) -> None:
@@ -184,8 +188,10 @@ def _until_loaded(address: str) -> None:
 
     odd = protocol.Request([], "/", {**os.environ, "PYTHONHASHSEED": "none of the kind"})
     fork = client.ask(address, odd, (0, 1, 2))
-    while not fork.refused:
+    while not fork.refused and fork.returncode is None:
         fork.hear(fork.connection.recv(4096))
+    if not fork.refused:
+        raise SystemExit("the fork server ended while it imported")
     fork.close()
 
 
