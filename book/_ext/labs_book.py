@@ -36,6 +36,7 @@ def setup(app) -> dict:
     """Register the directives and the steps of the build that the lessons pass through."""
     app.add_directive("labs-course", CourseMap)
     app.add_directive("labs-track", TrackMap)
+    app.add_directive("labs-exercises", ExerciseMap)
     app.add_directive("labs-verified", LastVerified)
     app.add_directive("labs-cli", CommandLine)
     app.connect("config-inited", add_browser_files)
@@ -162,6 +163,33 @@ def _lesson(lesson: manifest.Lesson) -> str:
     objectives = "".join(f"  - {_plain(objective)}\n" for objective in lesson.objectives)
     link = f"[{_plain(lesson.title)}](/{lesson.path.as_posix()})"
     return f"- {link}, {lesson.minutes} minutes. Afterwards you can\n{objectives}"
+
+
+class ExerciseMap(_Made):
+    """`{labs-exercises}`: the exercises of each track, with minutes and the command."""
+
+    def text(self) -> str:
+        """A heading for each track that has exercises, and a list below it."""
+        course = manifest.read()
+        return "\n".join(_exercises(course, track) for track in course.tracks)
+
+
+def _exercises(course: manifest.Course, track: manifest.Track) -> str:
+    ours = [exercise for exercise in course.exercises if exercise.track == track.slug]
+    if not ours:
+        return ""
+    return f"## {_plain(track.title)}\n\n" + "\n".join(_exercise(course, one) for one in ours)
+
+
+def _exercise(course: manifest.Course, exercise: manifest.Exercise) -> str:
+    lessons = [course.lesson(need) for need in exercise.needs]
+    links = ", ".join(f"[{_plain(one.title)}](/{one.path.as_posix()})" for one in lessons)
+    after = f" After {links}." if links else ""
+    objectives = "".join(f"  - {_plain(objective)}\n" for objective in exercise.objectives)
+    return (
+        f"- **{_plain(exercise.title)}**, {exercise.minutes} minutes, {exercise.points} points: "
+        f"`labs open {exercise.slug}`.{after} You practise to\n{objectives}"
+    )
 
 
 class LastVerified(_Made):

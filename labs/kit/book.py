@@ -26,8 +26,9 @@ from labs.kit.execute import read_notebook
 FIRST = "book/intro"
 BEFORE = {"Start here": ("book/first-day", "book/glossary")}  # caption: pages before the lessons
 AFTER = {
+    "Practise": ("book/exercises",),
     "Reference": ("book/commands", "book/verified", "book/sources"),
-    "For maintainers": ("book/write-a-lesson",),
+    "For maintainers": ("book/write-a-lesson", "book/write-an-exercise"),
 }
 TOOLS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb", "sphinx-mathjax-offline")
 COMPLAINTS = 15  # what fits on a screen
