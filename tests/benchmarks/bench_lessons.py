@@ -92,15 +92,16 @@ def side_by_side(bench: Bench, count: int, rounds: int) -> None:
 
 def accounting(bench: Bench) -> None:
     """Seconds burnt in a cell must be seen, whoever is the parent of the kernel."""
-    seen = {}
+    folders = {name: bench.lessons.parent / name for name in ("idle", "busy")}
+    for folder, source in zip(folders.values(), ("pass", BURN), strict=True):
+        folder.mkdir()
+        cell = nbformat.v4.new_code_cell(source, execution_count=1)
+        nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / "burn.ipynb")
+    burnt = []
     for way in ("plain_nbval", "warm_nbval"):
-        for name, source in (("idle", "pass"), ("busy", BURN)):
-            folder = bench.lessons.parent / name
-            folder.mkdir(exist_ok=True)
-            cell = nbformat.v4.new_code_cell(source, execution_count=1)
-            nbformat.write(nbformat.v4.new_notebook(cells=[cell]), folder / "burn.ipynb")
-            seen[way, name] = bench.run(way, folder=folder).cpu
-    burnt = [seen[way, "busy"] - seen[way, "idle"] for way in ("plain_nbval", "warm_nbval")]
+        bench.run(way, folder=folders["idle"])  # Python compiles what it finds uncompiled
+        idle, busy = (bench.run(way, folder=folder).cpu for folder in folders.values())
+        burnt.append(busy - idle)
     print(
         f"  a cell that burns {BURNT} s of CPU is seen as {burnt[0]:.1f} s cold,"
         f" {burnt[1]:.1f} s warm"
