@@ -12,7 +12,10 @@ def root() -> Path:
     """The folder that holds `notebooks/`, `exercises/` and `book/`.
 
     In a clone it is the repository; in an installed wheel it is `labs/_material`.
+    The environment variable LABS_MATERIAL names another folder, for kernels too.
     """
+    if named := os.environ.get("LABS_MATERIAL"):
+        return Path(named).expanduser().resolve()
     package = Path(labs.__file__).resolve().parent
     carried = package / "_material"
     return carried if carried.is_dir() else package.parent

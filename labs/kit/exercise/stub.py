@@ -74,7 +74,7 @@ def names(cell: NotebookNode) -> list[str]:
         return [prose_name(cell)]
     try:
         tree = ast.parse(cell.source)
-    except SyntaxError:
+    except (SyntaxError, ValueError):
         return []
     found: dict[str, None] = {}
     for node in tree.body:
