@@ -48,7 +48,9 @@ def _state(lesson: manifest.Lesson, seen: _Seen) -> str:
     notebook = material.root() / lesson.path
     digest = hashlib.sha256(f"{platform.python_version()}{lesson.parameters}".encode())
     locks = sorted((PACKAGE / "locks").glob("*.txt"))
-    for path in [notebook, *_files_of(imported_by([notebook]), seen), *locks]:
+    checks = sorted((notebook.parent).glob("checks.py"))
+    names = [*imported_by([notebook]), *(name for path in checks for name in seen.modules(path))]
+    for path in [notebook, *checks, *_files_of(names, seen), *locks]:
         digest.update(path.name.encode() + seen.hash(path))
     return digest.hexdigest()[:16]
 

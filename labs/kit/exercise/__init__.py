@@ -8,7 +8,7 @@ from labs.kit.exercise.criteria import criterion
 
 KINDS = ("Model", "Registry", "Service", "Text")
 
-__all__ = ["Model", "Registry", "Service", "Text", "check", "criterion", "hint", "solution"]
+__all__ = ["check", "criterion", "hint", "show_exercises", "solution", *KINDS]
 
 
 def __getattr__(name: str):
@@ -16,6 +16,10 @@ def __getattr__(name: str):
         from labs.kit.exercise import kinds
 
         return getattr(kinds, name)
+    if name == "show_exercises":
+        from labs.kit.exercise import progress
+
+        return progress.show_exercises
     if name in ("check", "hint", "solution"):
         from labs.kit.exercise import notebook
 
