@@ -1,0 +1,3 @@
+# caught by: keeps_its_word
+# %% answer-pinned
+pinned = ["challenger", "champion"] * 10
