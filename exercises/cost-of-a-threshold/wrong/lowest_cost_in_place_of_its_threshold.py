@@ -1,0 +1,3 @@
+# caught by: chooses_the_cheapest
+# %% answer-cheapest
+cheapest = prices["kr"].min()
