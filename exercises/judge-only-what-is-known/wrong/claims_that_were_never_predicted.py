@@ -1,0 +1,5 @@
+# caught by: joins_by_id
+# %% answer-known
+def known_today(predictions, outcomes, today):
+    arrived = outcomes.loc[outcomes["known_week"] <= today, ["id", "unjustified"]]
+    return predictions.merge(arrived, on="id", how="right").sort_values("id")
