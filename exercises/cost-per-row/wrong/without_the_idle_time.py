@@ -1,0 +1,4 @@
+# caught by: meets_where_both_cost_the_same, never_falls_below_zero
+# %% answer-even
+def break_even(runs, start_s, batch_row_s, online_row_s, idle_s):
+    return runs * start_s / (online_row_s - batch_row_s)
