@@ -4,8 +4,10 @@ Beside the learner's copy the kit keeps the stub that it began as, and in
 `.labs/exercises.json` how far the learner has come.
 """
 
+import contextlib
 import datetime
 import json
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ from nbformat import NotebookNode
 from labs.kit import manifest, material, workspace
 from labs.kit.errors import UserError
 from labs.kit.execute import read_notebook
-from labs.kit.exercise.graft import graft
+from labs.kit.exercise.graft import graft, is_kept
 from labs.kit.exercise.stub import answers, stub
 from labs.kit.manifest import Exercise
 from labs.kit.normalise import dumps, parse
@@ -140,9 +142,19 @@ def state(folder: Path) -> dict[str, dict[str, Any]]:
     """What is remembered of each exercise, by slug."""
     try:
         found = json.loads((folder / STATE).read_text(encoding="utf-8"))
-        return {slug: dict(one) for slug, one in found.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError):
         return {}
+    entries = found.items() if isinstance(found, dict) else ()
+    return {slug: _sound(one) for slug, one in entries if isinstance(one, dict)}
+
+
+def _sound(known: dict[str, Any]) -> dict[str, Any]:
+    """What is remembered, without what is not of its kind."""
+    return {
+        key: value
+        for key, value in known.items()
+        if type(value) is (str if key in ("path", "full") else int)
+    }
 
 
 def remember(folder: Path, slug: str, **facts: Any) -> None:
@@ -158,26 +170,53 @@ def remember(folder: Path, slug: str, **facts: Any) -> None:
 
 def next_hint(folder: Path, exercise: Exercise) -> int:
     """The number of the next hint, from 1; the last one stays."""
-    number = min(state(folder).get(exercise.slug, {}).get("hints", 0) + 1, len(exercise.hints))
-    remember(folder, exercise.slug, hints=number)
+    with _alone(folder):
+        before = state(folder).get(exercise.slug, {}).get("hints", 0)
+        number = min(before + 1, len(exercise.hints))
+        remember(folder, exercise.slug, hints=number)
     return number
 
 
 def record_points(folder: Path, slug: str, earned: int, possible: int) -> None:
     """Remember the best points so far, and the day on which they were full for the first time."""
-    known = state(folder).get(slug, {})
-    facts = {"points": max(earned, known.get("points", 0)), "of": possible}
-    if earned == possible:
-        facts["full"] = known.get("full") or datetime.date.today().isoformat()
-    remember(folder, slug, **facts)
+    with _alone(folder):
+        known = state(folder).get(slug, {})
+        facts = {"points": max(earned, known.get("points", 0)), "of": possible}
+        if earned == possible:
+            facts["full"] = known.get("full") or datetime.date.today().isoformat()
+        remember(folder, slug, **facts)
 
 
-def answers_of(path: Path, exercise: Exercise) -> NotebookNode:
-    """The newest stub with the answers that are saved at `path`: what is checked and submitted."""
-    return graft(read_notebook(path), fresh_stub(exercise))
+def _alone(folder: Path) -> contextlib.AbstractContextManager:
+    """A notebook and a terminal may remember things at the same moment."""
+    return workspace.Locked(folder / ".labs" / "lock") if folder.is_dir() else nullcontext()
+
+
+def saved(slug: str, folder: Path) -> NotebookNode:
+    """The newest stub with the answers that are saved in the workspace.
+
+    This is what is checked and submitted. Raises UserError if there is no copy, or it
+    cannot be read.
+    """
+    course = manifest.read()
+    exercise = course.exercise(slug)
+    path = folder / course.exercise_path(exercise)
+    with _alone(folder):
+        _follow(folder, slug, path)
+    try:
+        mine = parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{slug} is not in {folder} yet. Open it: labs open {slug}") from None
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UserError(
+            f"{path}: not a whole notebook ({str(error)[:200]}). If it is open in JupyterLab, save "
+            f"it again (Ctrl+S). Or begin anew; this file is kept: labs reset {slug}"
+        ) from None
+    return graft(mine, fresh_stub(exercise), _stub_before(folder, slug))
 
 
 def is_untouched(notebook: NotebookNode, exercise: Exercise) -> bool:
     """Whether no answer has been written yet."""
     given = {cell.id: cell.source for cell in answers(fresh_stub(exercise))}
-    return all(cell.source == given.get(cell.id) for cell in answers(notebook))
+    own = any(is_kept(cell) and cell.cell_type == "code" for cell in notebook.cells)
+    return not own and all(cell.source == given.get(cell.id) for cell in answers(notebook))

@@ -3,6 +3,7 @@
 import ast
 import contextlib
 import functools
+import inspect
 import linecache
 import traceback
 import types
@@ -15,9 +16,11 @@ import numpy as np
 
 from labs.kit.exercise import limits
 from labs.kit.exercise.criteria import Criterion
+from labs.kit.exercise.shown import said, short, words
 
 SECONDS = 10.0  # for one criterion; a right answer needs far less than one
-LONGEST = 160  # characters of a value that is shown
+GENERATED = ("<frozen ", "<__array_function__")  # Python's and numpy's own code without a file
+FRAMES = 60  # of a traceback that are read; an endless recursion has thousands
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Result:
 
     `outcome` is "right", "wrong", "missing" (an answer is not there), "failed" (the
     answer raised), "too long", or "a person" (waits for the mentor). The texts say
-    what was called, what came back, what was expected, and why.
+    what was called, what came back (of values, what they are), what was expected, and why.
     """
 
     criterion: Criterion
@@ -47,10 +50,14 @@ def judge(
     criteria: Iterable[Criterion],
     answers: Mapping[str, Any],
     seed: int = 0,
-    seconds: float = SECONDS,
+    seconds: float | None = None,
 ) -> list[Result]:
-    """Run each criterion on `answers` (by name); equal seeds give equal data."""
-    return [_one(criterion, answers, seed, seconds) for criterion in criteria]
+    """Run each criterion on `answers` (by name); equal seeds give equal data.
+
+    `seconds` is the limit for each (default: SECONDS).
+    """
+    limit = SECONDS if seconds is None else seconds
+    return [_one(criterion, answers, seed, limit) for criterion in criteria]
 
 
 def _one(criterion: Criterion, answers: Mapping, seed: int, seconds: float) -> Result:
@@ -61,8 +68,8 @@ def _one(criterion: Criterion, answers: Mapping, seed: int, seconds: float) -> R
     rng = np.random.default_rng([seed, zlib.crc32(criterion.id.encode())])
     with limits.printing() as printed:
         outcome, why, expected = _run(criterion, answers, calls, rng, seconds)
-    shown = {"called": calls.last, "came": calls.came, "printed": printed.text()}
-    return Result(criterion, outcome, why, expected=expected, **shown)
+    shown = {**calls.shown(), "expected": expected, "printed": printed.text()}
+    return Result(criterion, outcome, why, **shown)
 
 
 def _run(criterion, answers, calls, rng, seconds) -> tuple[str, str, str]:
@@ -81,12 +88,12 @@ def _run(criterion, answers, calls, rng, seconds) -> tuple[str, str, str]:
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
             raise
-        return _what_went_wrong(criterion, error)
+        return _what_went_wrong(criterion, error, calls.came)
     return ("a person", "a person reads it", "") if criterion.by_hand else ("right", "", "")
 
 
 def _rng_if_wanted(criterion: Criterion, rng: np.random.Generator) -> dict:
-    return {"rng": rng} if "rng" in criterion.run.__code__.co_varnames else {}
+    return {"rng": rng} if "rng" in inspect.signature(criterion.run).parameters else {}
 
 
 def _is_missing(answer: Any) -> bool:
@@ -99,23 +106,35 @@ def _where_is(names: list[str]) -> str:
     return f"{listed} {are} not there yet: write the answer, and run its cell"
 
 
-def _what_went_wrong(criterion: Criterion, error: BaseException) -> tuple[str, str, str]:
+def _what_went_wrong(criterion: Criterion, error: BaseException, came: str) -> tuple[str, str, str]:
     """Tell an assert of the criterion from an error of the answer."""
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = traceback.extract_tb(error.__traceback__, limit=FRAMES)
     checks = criterion.run.__code__.co_filename
-    ours = [frame for frame in frames if frame.filename == checks]
-    expected = _assertion(checks, ours[-1].lineno) if ours else ""
-    is_ours = bool(ours) and frames[-1].filename == checks
-    if isinstance(error, AssertionError) and (is_ours or _is_kinds(frames[-1])):
-        return "wrong", str(error), expected if is_ours else ""
-    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    if is_ours:
-        return "wrong", f"what came back cannot be used here ({said})", expected
-    return "failed", f"the answer raised {said}", expected
+    ours = [place for place, frame in enumerate(frames) if frame.filename == checks]
+    expected = _assertion(checks, frames[ours[-1]].lineno) if ours else ""
+    below = frames[ours[-1] + 1 :] if ours else frames
+    is_assert = isinstance(error, AssertionError)
+    if is_assert and below and _is_kinds(frames[-1]):
+        return "wrong", words(error), ""
+    if any(_is_answers(frame) for frame in below):
+        return "failed", f"the answer raised {said(error)}", expected
+    if is_assert:
+        return "wrong", words(error), expected
+    if came == "None":
+        return "wrong", "nothing came back; a function gives its result with `return`", expected
+    return "wrong", f"what came back cannot be used here ({said(error)})", expected
 
 
 def _is_kinds(frame: traceback.FrameSummary) -> bool:
     return frame.filename.replace("\\", "/").endswith("labs/kit/exercise/kinds.py")
+
+
+def _is_answers(frame: traceback.FrameSummary) -> bool:
+    """Whether the learner's code runs here, or is about to."""
+    name = frame.filename
+    is_cell = "ipykernel_" in name or (name[:1] == "<" and not name.startswith(GENERATED))
+    is_call = frame.filename == __file__ and frame.name == "watched"
+    return is_cell or is_call or _is_kinds(frame)
 
 
 @functools.lru_cache(maxsize=200)
@@ -135,16 +154,22 @@ def _assertion(path: str, line: int) -> str:
 
 @dataclass
 class Calls:
-    """Watches functions that are answers: the last call and what came back."""
+    """Watches answers: the last call of a function and what came back, or else the values."""
 
     last: str = ""
     came: str = ""
-    depth: int = field(default=0)
+    values: dict[str, str] = field(default_factory=dict)
+
+    def shown(self) -> dict[str, str]:
+        """What was called, and what came back; for values alone, what they are."""
+        if self.last:
+            return {"called": self.last, "came": self.came}
+        return {"came": ", ".join(f"{name} = {value}" for name, value in self.values.items())}
 
     def watch(self, name: str, answer: Any) -> Any:
         """`answer`, watched if it is a plain function."""
         if not isinstance(answer, types.FunctionType):
-            self.last, self.came = name, short(answer)
+            self.values[name] = short(answer)
             return answer
 
         @functools.wraps(answer)
@@ -153,30 +178,10 @@ class Calls:
             self.last, self.came = f"{name}({', '.join(given)})", ""
             try:
                 came = answer(*args, **kwargs)
-            except Exception as error:
-                self.came = f"{type(error).__name__}: {error}"
+            except BaseException as error:
+                self.came = "nothing" if isinstance(error, limits.TooLong) else said(error)
                 raise
             self.came = short(came)
             return came
 
         return watched
-
-
-def short(value: Any) -> str:
-    """A value as one line that can be read: big ones by their kind and size."""
-    shape = getattr(value, "shape", None)
-    if hasattr(value, "columns") and hasattr(value, "iloc"):
-        return f"a table of {len(value):,} rows: {', '.join(map(str, value.columns))}"[:LONGEST]
-    if isinstance(shape, tuple) and shape and np.prod(shape) > 6:
-        start = ", ".join(_figure(one) for one in np.asarray(value).ravel()[:3])
-        return f"[{start}, ...] ({' x '.join(f'{n:,}' for n in shape)})"
-    try:
-        text = _figure(value) if isinstance(value, float | np.floating) else repr(value)
-    except Exception as error:
-        text = f"a {type(value).__name__} that cannot be shown ({type(error).__name__})"
-    text = " ".join(text.split())
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 4]} ..."
-
-
-def _figure(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float | np.floating) else repr(value)

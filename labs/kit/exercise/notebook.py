@@ -1,8 +1,9 @@
 """`check` and `hint` as a learner calls them in a notebook."""
 
 import html
-import json
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from labs.kit.exercise import criteria, report
 from labs.kit.exercise.judge import Result, judge
 from labs.kit.folders import default_folder
 from labs.kit.manifest import Exercise
+
+SAID = "application/vnd.mlops-labs.check+json"  # the kind of output that carries a report
 
 
 def _told(run: Callable) -> Callable:
@@ -31,23 +34,28 @@ def _told(run: Callable) -> Callable:
 def check(slug: str) -> None:
     """Run the public checks of an exercise on the answers in this notebook, and show them."""
     exercise, results, more = _checked(slug)
-    _remember(slug, *report.points(results))
     _show(report.as_html(exercise, results, more), report.text(exercise, results, more))
+    with suppress(OSError):  # a full disk does not take the report away
+        _remember(slug, *report.points(results))
 
 
 def say_results(slug: str) -> None:
-    """Print the report as one line of JSON, for `labs check`."""
+    """Hand the report to `labs check`, past all that a learner may have made of `print`."""
+    from IPython.display import display
+
     exercise, results, more = _checked(slug)
     earned, possible = report.points(results)
     said = {"report": report.text(exercise, results, more), "earned": earned, "possible": possible}
-    print(f"labs-check:{json.dumps(said)}")
+    display({SAID: said}, raw=True)
 
 
 def _checked(slug: str) -> tuple[Exercise, list[Result], str]:
     """The exercise, the results of its public checks, and what is judged later."""
     exercise = manifest.read().exercise(slug)
     found = criteria.load(material.root() / exercise.folder / "checks.py")
-    results = judge([one for one in found if one.public and not one.by_hand], _names())
+    names = _names()
+    with _staying(names):
+        results = judge([one for one in found if one.public and not one.by_hand], names)
     hidden = sum(not one.public and not one.by_hand for one in found)
     return exercise, results, report.further(hidden, sum(one.by_hand for one in found))
 
@@ -81,6 +89,41 @@ def _names() -> dict:
     return shell.user_ns if shell else {}
 
 
+@contextmanager
+def _staying(names: dict) -> Iterator[None]:
+    """Let `exit()` in an answer raise SystemExit in the block; IPython's ends the kernel."""
+    before = {name: names[name] for name in ("exit", "quit") if name in names}
+    names.update(dict.fromkeys(before, sys.exit))
+    try:
+        yield
+    finally:
+        names.update(before)
+
+
+def _say_if_shadowed(*_) -> None:
+    """After a cell that gave `check` another meaning: say how it is called from now on."""
+    names = _names()
+    for name, ours in (("check", check), ("hint", hint)):
+        if names.get(name, ours) is not ours and name not in _said:
+            _said.add(name)
+            print(
+                f"This cell gives `{name}` another meaning, so the exercise's own is out of reach. "
+                f"Choose another name, then run: from labs.kit.exercise import {name}"
+            )
+        elif names.get(name) is ours:
+            _said.discard(name)
+
+
+_said: set[str] = set()  # the names of which it has been said
+
+
+def _watch() -> None:
+    from IPython import get_ipython
+
+    if shell := get_ipython():
+        shell.events.register("post_run_cell", _say_if_shadowed)
+
+
 def _remember(slug: str, earned: int, possible: int) -> None:
     folder = default_folder()
     if Path(folder / ".labs").is_dir():
@@ -93,3 +136,6 @@ def _show(as_html: str, text: str) -> None:
     from IPython.display import display
 
     display({"text/html": as_html, "text/plain": text}, raw=True)
+
+
+_watch()

@@ -1,6 +1,6 @@
 """`labs check`: the saved answers, run from the top in a fresh kernel, and judged there."""
 
-import json
+import contextlib
 from pathlib import Path
 
 import nbformat
@@ -11,10 +11,11 @@ from labs.kit.conditions import environment
 from labs.kit.errors import UserError
 from labs.kit.execute import execute
 from labs.kit.exercise import desk
+from labs.kit.exercise.notebook import SAID
+from labs.kit.exercise.shown import plain
 from labs.kit.exercise.stub import is_check
 
-SAID = "labs-check:"  # begins the line with which the kernel answers
-ASK = "from labs.kit.exercise.notebook import say_results\nsay_results({slug!r})"
+ASK = "from labs.kit.exercise import notebook\nnotebook.say_results({slug!r})"
 
 
 def check(slug: str, folder: Path) -> str:
@@ -23,13 +24,10 @@ def check(slug: str, folder: Path) -> str:
     Answers are taken by cell id, so that moved, doubled or deleted cells do no harm.
     Raises UserError if there is no copy, it cannot be read, or a cell never ends.
     """
-    course = manifest.read()
-    exercise = course.exercise(slug)
-    path = folder / course.exercise_path(exercise)
-    if not path.exists():
-        raise UserError(f"{slug} is not in {folder} yet. Open it: labs open {slug}")
-    notebook = runnable(desk.answers_of(path, exercise), slug)
-    execute(notebook, slug, environment(folder))
+    notebook = runnable(desk.saved(slug, folder), slug)
+    place = folder / manifest.read().place(slug)
+    with contextlib.chdir(place.parent):  # where JupyterLab runs it
+        execute(notebook, slug, environment(folder))
     report, points = _said(notebook)
     desk.record_points(folder, slug, *points)
     return "\n".join([report, *_errors(notebook)])
@@ -48,17 +46,17 @@ def runnable(notebook: NotebookNode, slug: str) -> NotebookNode:
 
 def _said(notebook: NotebookNode) -> tuple[str, tuple[int, int]]:
     for output in notebook.cells[-1].outputs:
-        for line in output.get("text", "").splitlines():
-            if line.startswith(SAID):
-                said = json.loads(line.removeprefix(SAID))
-                return said["report"], (said["earned"], said["possible"])
-    raise UserError("The checks gave no answer. Run them in the notebook to see why.")
+        said = output.get("data", {}).get(SAID)
+        if said:
+            return said["report"], (said["earned"], said["possible"])
+    why = "; ".join(_errors(notebook)[-1:])
+    raise UserError(f"The checks gave no answer ({why or 'nothing came back'}).")
 
 
 def _errors(notebook: NotebookNode) -> list[str]:
     """A line for each cell that raised."""
     return [
-        f"cell {cell.id} raised {output.ename}: {output.evalue}"
+        f"cell {cell.id} raised {output.ename}: {plain(output.evalue)[:300]}"
         for cell in notebook.cells
         if cell.cell_type == "code"
         for output in cell.outputs
