@@ -3,17 +3,22 @@
 import json
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest import mock
 
 import nbformat
 import papermill
+import psutil
+from jupyter_client.manager import start_new_kernel
 from jupyter_client.provisioning import KernelProvisionerFactory
 
 from labs.kit.execute import environment, execute
-from labs.kit.warm import policy
+from labs.kit.warm import policy, starting
 
+IPYTHON = ("ipykernel.kernelapp", "ipykernel.zmqshell", "numpy", "tornado.platform.asyncio")
 OURS = (policy.SELECT, policy.SERVER, policy.KERNELS, policy.LOG)
 
 
@@ -111,3 +116,91 @@ def _outputs(kernel, source):
             return found
         if message["msg_type"] in ("stream", "display_data", "execute_result", "error"):
             found.append(nbformat.v4.output_from_msg(message))
+
+
+class Kernel:
+    """A kernel and its client, as any Jupyter program has them."""
+
+    def __init__(self, **arguments):
+        arguments.setdefault("kernel_name", "python3")
+        self.manager, self.client = start_new_kernel(**arguments)
+
+    @property
+    def pid(self) -> int:
+        return self.manager.provisioner.pid
+
+    def run(self, source: str) -> str:
+        """What a cell prints; raises AssertionError if it fails."""
+        printed = []
+        reply = self.reply(source, printed.append)
+        assert reply["status"] == "ok", f"{reply['ename']}: {reply['evalue']}"
+        return "".join(m["content"].get("text", "") for m in printed)
+
+    def reply(self, source: str, hear=lambda message: None) -> dict:
+        """What the kernel answers when a cell has ended."""
+        done = self.client.execute_interactive(
+            source, allow_stdin=False, output_hook=hear, timeout=60
+        )
+        return done["content"]
+
+    def begin(self, source: str) -> str:
+        """Begin a cell, and the first thing it prints."""
+        self.client.execute(source)
+        while True:
+            message = self.client.get_iopub_msg(timeout=60)
+            if message["msg_type"] == "stream":
+                return message["content"]["text"].strip()
+
+    def end(self, now: bool = True) -> None:
+        """Shut it down, politely unless `now`."""
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=now)
+
+
+@contextmanager
+def kernel(**arguments) -> Iterator[Kernel]:
+    """A kernel for the time of the block."""
+    one = Kernel(**arguments)
+    try:
+        yield one
+    finally:
+        one.end()
+
+
+@contextmanager
+def light_server(folder: Path, *modules: str, **more: str) -> Iterator[str]:
+    """The address of a server that has imported `modules` and IPython: it serves soon."""
+    with mock.patch.object(starting, "modules", lambda *_: [*IPYTHON, *modules]):
+        session = starting.session({**fixed(folder), **more})
+        address = session.__enter__()
+    try:
+        yield address
+    finally:
+        session.__exit__(None, None, None)
+
+
+def pid_of_server(address: str) -> int:
+    """The process of the server at `address`."""
+    return int(Path(address).with_name(starting.PID).read_text())
+
+
+def comes_true(condition: Callable[[], bool], seconds: float = 30) -> bool:
+    """Whether `condition` holds within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def has_ended(pid: int) -> bool:
+    """Whether the process ends; one that nobody has reaped has ended."""
+
+    def gone() -> bool:
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    return comes_true(gone)

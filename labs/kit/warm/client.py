@@ -36,9 +36,10 @@ class Fork:
     def poll(self) -> int | None:
         """The exit code, or None while the child runs."""
         if self.returncode is None:
+            self.connection.setblocking(False)  # MSG_DONTWAIT waits where there is a timeout
             with contextlib.suppress(BlockingIOError):
                 while self.returncode is None:
-                    self.hear(self.connection.recv(4096, socket.MSG_DONTWAIT))
+                    self.hear(self.connection.recv(4096))
         return self.returncode
 
     def hear(self, text: bytes) -> None:
@@ -61,8 +62,8 @@ class Fork:
 
     def wait(self, timeout: float | None = None) -> int:
         """The exit code, once the child has ended; raises subprocess.TimeoutExpired."""
-        self.connection.settimeout(timeout)
         while self.poll() is None:
+            self.connection.settimeout(timeout)
             try:
                 self.hear(self.connection.recv(4096))
             except TimeoutError:

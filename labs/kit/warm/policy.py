@@ -21,12 +21,13 @@ LOG = "LABS_KERNEL_LOG"  # environment: a file that counts warm and cold starts
 FIXED = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "BLIS_", "NUMEXPR_", "KMP_", "GOMP_", "LC_")
 FIXED += ("LANG", "TZ", "LD_", "MALLOC_", "ARROW_", "MPLCONFIGDIR", "MATPLOTLIBRC", "MLFLOW_")
 FIXED += ("PYDEVD_", "IPYTHONDIR", "VIRTUAL_ENV", "HOME", "XDG_", "SKLEARN_")
+SECRET = ("TOKEN", "PASSWORD", "SECRET", "KEY", "CREDENTIAL", "URI")  # read at each use, too
 NEEDED = ("PATH", "TMPDIR", "USER", "LOGNAME")  # what the server may have besides
 
 
 def is_fixed(name: str) -> bool:
     """Whether the environment variable `name` is read once, at a start or an import."""
-    return name.startswith(FIXED)
+    return name.startswith(FIXED) and not any(word in name for word in SECRET)
 
 
 def servers_environment(env: dict[str, str]) -> dict[str, str]:

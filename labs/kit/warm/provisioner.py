@@ -5,6 +5,7 @@ Anything unexpected starts the kernel the usual way, and says so.
 """
 
 import asyncio
+import logging
 import os
 import sys
 from pathlib import Path
@@ -20,6 +21,8 @@ from labs.kit.warm.ready import prompt
 UNDERSTOOD = {"env", "cwd", "stdin", "stdout", "stderr", "extra_arguments", "kernel_id"}
 UNDERSTOOD |= {"independent"}
 LAUNCH = "-m ipykernel_launcher"
+
+log = logging.getLogger(__name__)  # the provisioner's own is silent outside an application
 
 
 class WarmProvisioner(LocalProvisioner):
@@ -37,7 +40,7 @@ class WarmProvisioner(LocalProvisioner):
                 return await self._fork(cmd, env, kwargs)
             except client.NoFork as error:
                 reason = str(error)
-        self.log.warning(policy.note_cold(reason))
+        log.warning(policy.note_cold(reason))
         return await super().launch_kernel(cmd, **kwargs)
 
     async def _fork(self, cmd: list[str], env: dict, kwargs: dict) -> KernelConnectionInfo:
@@ -98,6 +101,8 @@ def unsuitable(cmd: list[str], env: dict[str, str], kwargs: dict[str, Any]) -> s
     options = cmd[1 : cmd.index("-m")]
     if set(options) - {"-Xfrozen_modules=off"}:  # only a debugger inside Python's own needs it
         return f"its interpreter has the options {' '.join(options)}"
+    if kwargs.get("independent"):
+        return "it shall outlive the program that starts it"
     if unknown := sorted(set(kwargs) - UNDERSTOOD):
         return f"it is started with {', '.join(unknown)}"
     if any(isinstance(kwargs.get(name), int) for name in ("stdin", "stdout", "stderr")):
