@@ -7,6 +7,7 @@ Beside the learner's copy the kit keeps the stub that it began as, and in
 import contextlib
 import datetime
 import json
+import warnings
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,7 +99,7 @@ def _update(folder: Path, exercise: Exercise, path: Path) -> list[Updated]:
         return []
     place = path.relative_to(folder)
     try:
-        mine = parse(path.read_text(encoding="utf-8"))
+        mine = _read(path)
     except (ValueError, UnicodeDecodeError):
         kept = workspace._backup(folder, path)
         _write_stub(folder, exercise.slug, path, fresh)
@@ -111,13 +112,20 @@ def _update(folder: Path, exercise: Exercise, path: Path) -> list[Updated]:
     return [Updated(place, how, kept.relative_to(folder) if kept else None)]
 
 
+def _read(path: Path) -> NotebookNode:
+    """The notebook at `path`; doubled and missing ids are no news to a learner."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return parse(path.read_text(encoding="utf-8"))
+
+
 def _sources(notebook: NotebookNode) -> list[tuple[str, str, str]]:
     return [(cell.id, cell.cell_type, cell.source) for cell in notebook.cells]
 
 
 def _stub_before(folder: Path, slug: str) -> NotebookNode | None:
     try:
-        return parse((folder / STUBS / f"{slug}.ipynb").read_text(encoding="utf-8"))
+        return _read(folder / STUBS / f"{slug}.ipynb")
     except (FileNotFoundError, ValueError, UnicodeDecodeError):
         return None
 
@@ -204,7 +212,7 @@ def saved(slug: str, folder: Path) -> NotebookNode:
     with _alone(folder):
         _follow(folder, slug, path)
     try:
-        mine = parse(path.read_text(encoding="utf-8"))
+        mine = _read(path)
     except FileNotFoundError:
         raise UserError(f"{slug} is not in {folder} yet. Open it: labs open {slug}") from None
     except (ValueError, UnicodeDecodeError) as error:

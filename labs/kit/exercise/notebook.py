@@ -69,7 +69,8 @@ def hint(slug: str) -> None:
     number = desk.next_hint(folder, exercise)
     said = exercise.hints[number - 1]
     head = f"Hint {number} of {len(exercise.hints)}"
-    _show(f"<p><b>{head}</b>: {html.escape(said, quote=False)}</p>", f"{head}: {said}")
+    marked = report.BACKTICKS.sub(r"<code>\1</code>", html.escape(said, quote=False))
+    _show(f"<p><b>{head}</b>: {marked}</p>", f"{head}: {said}")
 
 
 @_told

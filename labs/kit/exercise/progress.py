@@ -87,7 +87,8 @@ def table(course: Course, found: list[Step]) -> str:
         f"<td style='text-align:left'>{'✓ ' if step.full else ''}{step}</td></tr>"
         for step in found
     )
-    heads = "".join(f"<th>{head}</th>" for head in ("Track", "Exercise", "Minutes", "State"))
+    names = {"Track": "left", "Exercise": "left", "Minutes": "right", "State": "left"}
+    heads = "".join(f"<th style='text-align:{side}'>{name}</th>" for name, side in names.items())
     return (
         f"<p>{_summary(found)}</p><table><thead><tr>{heads}</tr></thead>"
         f"<tbody>{rows}</tbody></table>"

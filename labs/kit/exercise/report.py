@@ -10,6 +10,7 @@ from labs.kit.manifest import Exercise
 
 PRINTED = 400  # characters of what an answer printed
 OVERWRITTEN = re.compile(r"[^\n]*\r(?!\n)")  # a progress bar, before it was drawn again
+BACKTICKS = re.compile(r"`([^`]+)`")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 CELL = "text-align: left; vertical-align: top;"
 TABLE = "margin: 0.2em 0 0.8em 1.2em"
@@ -69,7 +70,7 @@ def _marked_up(head: str, what: str) -> str:
     """A text of the report as HTML: prose as it is, all else as code."""
     escaped = html.escape(what, quote=False)
     if head == "because":
-        return escaped
+        return BACKTICKS.sub(r"<code>\1</code>", escaped)
     return f'<code style="white-space: pre-wrap">{escaped}</code>'
 
 
