@@ -111,7 +111,8 @@ def _what_went_wrong(criterion: Criterion, error: BaseException, came: str) -> t
     frames = traceback.extract_tb(error.__traceback__, limit=FRAMES)
     checks = criterion.run.__code__.co_filename
     ours = [place for place, frame in enumerate(frames) if frame.filename == checks]
-    expected = _assertion(checks, frames[ours[-1]].lineno) if ours else ""
+    asserted = (_assertion(checks, frames[place].lineno) for place in ours)
+    expected = next(filter(None, asserted), "")  # the criterion's own rather than its helper's
     below = frames[ours[-1] + 1 :] if ours else frames
     is_assert = isinstance(error, AssertionError)
     if is_assert and below and _is_kinds(frames[-1]):

@@ -21,6 +21,7 @@ from nbformat import NotebookNode
 from labs.kit.errors import UserError
 from labs.kit.exercise.criteria import load
 from labs.kit.exercise.judge import judge
+from labs.kit.exercise.limits import printing
 from labs.kit.exercise.stub import is_answer, is_check, prose_name
 
 ANSWER_SECONDS = 5.0  # for one criterion; a right answer needs far less than one
@@ -61,7 +62,8 @@ def trials(
     first = next(i for i, cell in enumerate(notebook.cells) if is_answer(cell))
     for cell in notebook.cells[:first]:
         try:
-            _given(cell, namespace)
+            with printing():
+                _given(cell, namespace)
         except Exception as error:
             raise UserError(
                 f"{checks.parent.name}: the given cell {cell.id} failed: "

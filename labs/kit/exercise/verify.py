@@ -90,8 +90,8 @@ class _Cases:
         self.ids = {cell.id for cell in answers(solution)}
         self.empty = {cell.id: cell.source for cell in answers(stub(solution))}
         self.catchers: dict[str, set[str]] = {}
-        self.wrong = [self._wrong(path) for path in sorted((folder / "wrong").glob("*.py"))]
-        self.right = [self._right(path) for path in sorted((folder / "right").glob("*.py"))]
+        self.wrong = [self._wrong(path) for path in _files(folder / "wrong")]
+        self.right = [self._right(path) for path in _files(folder / "right")]
         self.by_name: dict[str, Mutant] = {}
         self.mutants = self._mutants(solution, _equivalent(folder / "equivalent.toml"))
         if len(self.wrong) < WRONG_ANSWERS:
@@ -167,6 +167,12 @@ def _weigh(variant: Variant, outcomes: list[Outcome], cases: _Cases, proof: Proo
             proof.problems.append(
                 f"{variant.name} fails {one.criterion} (seed {one.seed}): {one.why}"
             )
+
+
+def _files(folder: Path) -> list[Path]:
+    """The answers in a folder: cells of Python in `.py`, of Markdown in `.md`."""
+    found = folder.iterdir() if folder.is_dir() else ()
+    return sorted(path for path in found if path.suffix in (".py", ".md"))
 
 
 def _equivalent(path: Path) -> dict[str, str]:
