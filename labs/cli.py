@@ -64,8 +64,8 @@ def parser() -> argparse.ArgumentParser:
         help="execute nothing; the stored pictures are right, you have looked at them",
     )
 
-    new = command("new", "Make a lesson that already passes its tests.", _new)
-    new.add_argument("kind", choices=["lesson"], help="what to make")
+    new = command("new", "Make a lesson or an exercise that passes its tests.", _new)
+    new.add_argument("kind", choices=["lesson", "exercise"], help="what to make")
     new.add_argument("slug", help="its name in small letters, as in roll-back-a-bad-release")
     new.add_argument("--track", default="", help="the track it belongs to (default: the last)")
     new.add_argument("--title", default="", help="its title, with a verb")
@@ -238,9 +238,10 @@ def _refresh(args) -> int | None:
 
 
 def _new(args) -> int | None:
-    from labs.kit import new
+    from labs.kit import new, new_exercise
 
-    return new.lesson(args.slug, args.track, args.title)
+    make = {"lesson": new.lesson, "exercise": new_exercise.exercise}[args.kind]
+    return make(args.slug, args.track, args.title)
 
 
 def _lock(args) -> int | None:

@@ -21,7 +21,7 @@ def lesson(slug: str, track: str = "", title: str = "") -> None:
     course = manifest.read()
     track = track or course.tracks[-1].slug
     title = title or slug.replace("-", " ").capitalize()
-    _check(course, slug, track)
+    require_free(course, slug, track)
     entry = manifest.Lesson(slug, track, title, MINUTES, ("say what this lesson enables",))
     path = material.root() / entry.path
     if path.exists():
@@ -39,16 +39,19 @@ def lesson(slug: str, track: str = "", title: str = "") -> None:
     print(f"  prove it:      labs test {slug}")
 
 
-def _check(course: manifest.Course, slug: str, track: str) -> None:
+def require_free(course: manifest.Course, slug: str, track: str) -> None:
+    """Raise UserError unless a lesson or exercise `slug` can be made in the track."""
     if not material.is_clone():
-        raise UserError("Lessons are written in a clone of the repository, not in the wheel.")
+        raise UserError("Material is written in a clone of the repository, not in the wheel.")
     if not manifest.SLUG.fullmatch(slug):
         raise UserError(
             f"{slug!r} is not a slug; write small letters, digits and single hyphens, "
             "as in roll-back-a-bad-release."
         )
-    if slug in {known.slug for known in course.lessons}:
-        raise UserError(f"There is a lesson {slug!r} already; choose another slug.")
+    for known in course.notebooks:
+        if slug == known.slug:
+            kind = "a lesson" if known in course.lessons else "an exercise"
+            raise UserError(f"There is {kind} {slug!r} already; choose another slug.")
     tracks = [known.slug for known in course.tracks]
     if track not in tracks:
         raise UserError(
@@ -79,29 +82,31 @@ release = [{{seed = 2024}}]
 def _notebook(entry: manifest.Lesson) -> nbformat.NotebookNode:
     opening = _OPENING.format(title=entry.title, minutes=entry.minutes)
     cells = [
-        _markdown("opening", opening, minutes=(3, 6, 9)),
-        _markdown("say-opening", _SAY, tag="notes"),
-        _markdown("before-parameters", _BEFORE_PARAMETERS),
-        _code("parameters", "seed = 1", tag="parameters"),
-        _markdown("before-draw", _BEFORE_DRAW, minutes=(3, 6, 9)),
-        _markdown("say-before-draw", _SAY, tag="notes"),
-        _code("draw", _DRAW, minutes=(4, 8, 10)),
-        _markdown("say-draw", _SAY_DRAW, tag="notes"),
-        _markdown("before-claim", _BEFORE_CLAIM, minutes=(3, 6, 9)),
-        _markdown("say-before-claim", _SAY, tag="notes"),
-        _code("claim", "assert 0 < share < 1"),
-        _markdown("after-claim", "The assertion held."),
-        _markdown("quiz", _QUIZ, tag="quiz"),
-        _markdown("closing", _CLOSING),
+        markdown("opening", opening, minutes=(3, 6, 9)),
+        markdown("say-opening", _SAY, tag="notes"),
+        markdown("before-parameters", _BEFORE_PARAMETERS),
+        code("parameters", "seed = 1", tag="parameters"),
+        markdown("before-draw", _BEFORE_DRAW, minutes=(3, 6, 9)),
+        markdown("say-before-draw", _SAY, tag="notes"),
+        code("draw", _DRAW, minutes=(4, 8, 10)),
+        markdown("say-draw", _SAY_DRAW, tag="notes"),
+        markdown("before-claim", _BEFORE_CLAIM, minutes=(3, 6, 9)),
+        markdown("say-before-claim", _SAY, tag="notes"),
+        code("claim", "assert 0 < share < 1"),
+        markdown("after-claim", "The assertion held."),
+        markdown("quiz", _QUIZ, tag="quiz"),
+        markdown("closing", _CLOSING),
     ]
     return nbformat.v4.new_notebook(cells=cells)
 
 
-def _markdown(name: str, text: str, **marks) -> nbformat.NotebookNode:
+def markdown(name: str, text: str, **marks) -> nbformat.NotebookNode:
+    """A Markdown cell; `marks` are its tag, and its minutes as a slide."""
     return nbformat.v4.new_markdown_cell(text, id=name, metadata=_metadata(**marks))
 
 
-def _code(name: str, text: str, **marks) -> nbformat.NotebookNode:
+def code(name: str, text: str, **marks) -> nbformat.NotebookNode:
+    """A code cell; `marks` are its tag, and its minutes as a slide."""
     return nbformat.v4.new_code_cell(text, id=name, metadata=_metadata(**marks))
 
 
