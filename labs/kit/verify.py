@@ -38,7 +38,7 @@ def run(
     _require_test_tools()
     course = manifest.read()
     lessons = [course.notebook(slug) for slug in slugs]
-    states = freshness.states(course.notebooks)
+    states = freshness.states(lessons or course.notebooks)
     if changed:
         passed = record.passed(states)
         lessons = [lesson for lesson in lessons or course.notebooks if lesson.slug not in passed]
