@@ -92,6 +92,7 @@ class Registry:
     def __init__(self, folder: Path, copy: Path, name: str):
         self._folder, self._copy, self._name = folder, copy, name
         self._models: dict[str, Any] = {}
+        self._open: dict[str, sqlite3.Connection] = {}
 
     @classmethod
     @contextmanager
@@ -108,7 +109,12 @@ class Registry:
             for file in ("mlflow.db", "events.db"):
                 if (folder / file).is_file():
                     _copy_database(folder / file, Path(copy) / file, name)
-            yield cls(folder, Path(copy), name)
+            registry = cls(folder, Path(copy), name)
+            try:
+                yield registry
+            finally:
+                for connection in registry._open.values():
+                    connection.close()
 
     def versions(self, name: str) -> list[dict[str, Any]]:
         """The versions of the model `name`, oldest first.
@@ -192,8 +198,9 @@ class Registry:
 
     def _rows(self, query: str, *values: Any, file: str = "mlflow.db") -> list[tuple]:
         try:
-            with closing(sqlite3.connect(self._copy / file)) as connection:
-                return connection.execute(query, values).fetchall()
+            if file not in self._open:
+                self._open[file] = sqlite3.connect(self._copy / file)
+            return self._open[file].execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise AssertionError(f"{file} of `{self._name}` cannot be read: {error}") from None
 
