@@ -29,12 +29,19 @@ class _Seen:
 
     hashes: dict[Path, bytes] = field(default_factory=dict)
     imported: dict[Path, list[str]] = field(default_factory=dict)
+    named: dict[str, list[Path]] = field(default_factory=dict)
 
     def hash(self, path: Path) -> bytes:
         if path not in self.hashes:
             text = path.read_bytes() if path.is_file() else b""
             self.hashes[path] = hashlib.sha256(text).digest()
         return self.hashes[path]
+
+    def files(self, name: str) -> list[Path]:
+        """The files that importing `name` reads, itself and the packages around it."""
+        if name not in self.named:
+            self.named[name] = _files(name)
+        return self.named[name]
 
     def modules(self, path: Path) -> list[str]:
         """The names of labs that the file imports."""
@@ -58,12 +65,14 @@ def _state(lesson: manifest.Lesson, seen: _Seen) -> str:
 def _files_of(names: Iterable[str], seen: _Seen) -> list[Path]:
     """The files of `labs` that importing `names` reads, those that these import, and so on."""
     found: set[Path] = set()
-    waiting = list(names)
+    waiting, known = list(names), set(names)
     while waiting:
-        for path in _files(waiting.pop()):
+        for path in seen.files(waiting.pop()):
             if path not in found:
                 found.add(path)
-                waiting += seen.modules(path)
+                new = set(seen.modules(path)) - known
+                known |= new
+                waiting += new
     return sorted(found)
 
 
