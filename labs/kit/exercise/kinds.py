@@ -12,10 +12,8 @@ import inspect
 import json as json_format
 import os
 import shutil
-import socket
 import sqlite3
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -25,8 +23,6 @@ from urllib.parse import urlparse
 from urllib.request import url2pathname
 
 ANSWER_SECONDS = 5  # for one request; a small model needs milliseconds, a busy machine seconds
-START_SECONDS = 10  # for an application to start
-STOP_SECONDS = 2  # for its running requests to end; a thread that hangs is left behind after it
 ANSWER_BYTES = 10_000_000  # of one response; more is a mistake, and would fill the memory
 TEXT_LETTERS = 100_000  # of YAML; alert rules of a whole company have fewer
 NESTED = 50  # levels of YAML; Kubernetes manifests have about ten
@@ -220,13 +216,16 @@ class Service:
         but a thread of the application's that neither ends nor can be interrupted.
         """
         _expect(_is_asgi(value), name, value, "an ASGI application such as FastAPI()")
+        from labs.kit.exercise import serving
+
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-            closing(_listening(Path(folder))) as listener,
-            _served(value, listener, name),
+            closing(serving.listening(Path(folder))) as listener,
+            serving.served(value, listener, name) as problem,
         ):
-            address = listener.getsockname()
-            yield cls(lambda: _connected(listener.family, address), name, seconds)
+            assert problem is None, f"`{name}` did not start: {problem}"
+            where = listener.family, listener.getsockname()
+            yield cls(lambda: serving.connected(*where, seconds), name, seconds)
 
     def get(self, path: str, headers: dict[str, str] | None = None) -> tuple[int, Any]:
         """The status, and the data: of JSON what it says, of anything else the text."""
@@ -359,134 +358,6 @@ def _is_asgi(value: Any) -> bool:
     except (TypeError, ValueError):
         return False
     return True
-
-
-def _listening(folder: Path) -> socket.socket:
-    """A socket in `folder`; where there is none, or its path is too long, a loopback port."""
-    if hasattr(socket, "AF_UNIX") and os.name != "nt":
-        unix = socket.socket(socket.AF_UNIX)
-        try:
-            unix.bind(str(folder / "s"))
-            unix.listen()
-            return unix
-        except OSError:
-            unix.close()
-    return socket.create_server(("127.0.0.1", 0))
-
-
-def _connected(family: int, address: Any) -> socket.socket:
-    connection = socket.socket(family)
-    connection.settimeout(ANSWER_SECONDS)
-    connection.connect(address)
-    return connection
-
-
-@contextmanager
-def _served(app: Any, listener: socket.socket, name: str) -> Iterator[None]:
-    """Let uvicorn answer on `listener`, in a thread of its own."""
-    import asyncio
-
-    import uvicorn
-
-    problems: list[str] = []
-    config = uvicorn.Config(
-        _telling(app, problems),
-        interface="asgi3",
-        loop="asyncio",
-        http="h11",
-        ws="none",
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        timeout_graceful_shutdown=1,
-    )
-
-    class Server(uvicorn.Server):
-        """Ends at once if nobody waits for an answer, not after two tenths of a second."""
-
-        async def main_loop(self) -> None:
-            await self.on_tick(0)
-            while not self.should_exit:
-                await asyncio.sleep(0.005)
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            if self.server_state.connections or self.server_state.tasks:
-                await super().shutdown(sockets)
-            else:
-                for one in self.servers:
-                    one.close()
-                await self.lifespan.shutdown()
-
-    server, others = Server(config), set(threading.enumerate())
-
-    def serve() -> None:
-        with contextlib.suppress(SystemExit):  # uvicorn's, if `app` does not start; or ours
-            server.run([listener])
-
-    thread = threading.Thread(target=serve, name=name, daemon=True)
-    thread.start()
-    try:
-        _wait_until(lambda: server.started or not thread.is_alive(), START_SECONDS)
-        because = f": {problems[-1]}" if problems else ""
-        assert server.started, f"`{name}` did not start{because}"
-        yield
-    finally:
-        server.should_exit = True
-        thread.join(STOP_SECONDS)
-        server.force_exit = True
-        for hanging in set(threading.enumerate()) - others:
-            if hanging is thread or hanging.name.startswith("AnyIO worker"):
-                _interrupt(hanging)
-
-
-def _telling(app: Any, problems: list[str]):
-    """The application `app`; what it raises is the body of its status 500, or a problem."""
-
-    async def telling(scope, receive, send):
-        held: list[dict] = []  # a status 500, until it is known whether `app` raises
-        begun = False
-
-        async def holding(message):
-            nonlocal begun
-            if message["type"] == "lifespan.startup.failed":
-                problems.append(message.get("message", "").strip().rpartition("\n")[2])
-            if held or message.get("status") == 500:
-                held.append(message)
-            else:
-                begun = True
-                await send(message)
-
-        try:
-            await app(scope, receive, holding)
-        except (Exception, SystemExit) as error:
-            if begun or scope["type"] == "lifespan":
-                raise
-            text = f"{type(error).__name__}: {error}".encode(errors="replace")[:ANSWER_BYTES]
-            kind = [(b"content-type", b"text/plain; charset=utf-8")]
-            held = [
-                {"type": "http.response.start", "status": 500, "headers": kind},
-                {"type": "http.response.body", "body": text},
-            ]
-        for message in held:
-            await send(message)
-
-    return telling
-
-
-def _wait_until(done, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not done() and time.monotonic() < deadline:
-        time.sleep(0.002)
-
-
-def _interrupt(thread: threading.Thread) -> None:
-    """Raise SystemExit in `thread`, at its next step of Python; a sleeping one wakes first."""
-    import ctypes
-
-    if thread.is_alive():
-        ident = ctypes.c_ulong(thread.ident)
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(ident, ctypes.py_object(SystemExit))
-        thread.join(0.2)
 
 
 def _data(content: bytes, kind: str) -> Any:
