@@ -94,7 +94,7 @@ from labs.kit.execute import environment
 from labs.kit.warm import starting
 
 folder = Path({folder!r})
-starting.modules = lambda *_: warm.IPYTHON
+starting.modules, starting.sources = (lambda *_: warm.IPYTHON), (lambda: [])
 starting.PACKAGE = folder
 env = warm.fixed(folder)
 {begin}
@@ -124,6 +124,7 @@ def client_with_kernels(tmp_path, begin):
 def own_runtime_folder(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr(starting, "modules", lambda *_: warm.IPYTHON)
+    monkeypatch.setattr(starting, "sources", lambda: [])
     monkeypatch.setattr(starting, "PACKAGE", tmp_path)
 
 
@@ -319,7 +320,7 @@ OTHERS = {"PYTHONHASHSEED": "7", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS":
 def servers(server_for_tests, tmp_path_factory):
     """The variables of each kind of kernel that a lesson's outputs must not depend on."""
     folder = tmp_path_factory.mktemp("other")
-    with starting.session({**warm.fixed(folder), **OTHERS}) as other:
+    with warm.server(folder, **OTHERS) as other:
         yield {
             "cold": {policy.KERNELS: "cold", **warm.warm(server_for_tests)},
             "warm": warm.warm(server_for_tests),
@@ -333,7 +334,7 @@ def servers(server_for_tests, tmp_path_factory):
 )
 def test_a_lessons_outputs_are_the_same_in_every_kernel(servers, tmp_path, slug):
     path = material.root() / COURSE.lesson(slug).path
-    stored = path.read_bytes()
+    stored, before = path.read_bytes(), status_of_notebooks()
     for kind, chosen in servers.items():
         folder = tmp_path / kind.replace(" ", "-")
         env = {**environment(folder), **chosen, "CI": "true"}
@@ -342,8 +343,13 @@ def test_a_lessons_outputs_are_the_same_in_every_kernel(servers, tmp_path, slug)
             assert started() == ["asked for" if kind == "cold" else "warm"]
         assert dumps(normalise(notebook)).encode() == stored, kind
     assert path.read_bytes() == stored
-    status = ["git", "status", "--porcelain", "--", str(path)]
-    assert subprocess.run(status, cwd=path.parent, capture_output=True, check=True).stdout == b""
+    assert status_of_notebooks() == before
+
+
+def status_of_notebooks():
+    """What git says of the lessons: their authors may be at work."""
+    command = ["git", "status", "--porcelain", "--", "notebooks"]
+    return subprocess.run(command, cwd=material.root(), capture_output=True).stdout
 
 
 COMPUTE = """

@@ -4,8 +4,8 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from unittest import mock
 
@@ -16,9 +16,15 @@ from jupyter_client.manager import start_new_kernel
 from jupyter_client.provisioning import KernelProvisionerFactory
 
 from labs.kit.execute import environment, execute
-from labs.kit.warm import policy, starting
+from labs.kit.warm import policy, preload, starting
 
-IPYTHON = ("ipykernel.kernelapp", "ipykernel.zmqshell", "numpy", "tornado.platform.asyncio")
+OF_A_KERNEL = ("IPython", "debugpy", "ipykernel", "tornado", "zmq")
+IPYTHON = [
+    "numpy.random",
+    "psutil",
+    "sqlite3",
+    *(name for name in preload.LATE if name.split(".")[0] in OF_A_KERNEL),
+]
 OURS = (policy.SELECT, policy.SERVER, policy.KERNELS, policy.LOG)
 
 
@@ -137,11 +143,16 @@ class Kernel:
         return "".join(m["content"].get("text", "") for m in printed)
 
     def reply(self, source: str, hear=lambda message: None) -> dict:
-        """What the kernel answers when a cell has ended."""
-        done = self.client.execute_interactive(
-            source, allow_stdin=False, output_hook=hear, timeout=60
-        )
-        return done["content"]
+        """What the kernel answers when a cell has ended.
+
+        Any kernel aborts what it is asked right after an error: that is asked again.
+        """
+        done = {"status": "aborted"}
+        while done["status"] == "aborted":
+            done = self.client.execute_interactive(
+                source, allow_stdin=False, output_hook=hear, timeout=60
+            )["content"]
+        return done
 
     def begin(self, source: str) -> str:
         """Begin a cell, and the first thing it prints."""
@@ -168,15 +179,27 @@ def kernel(**arguments) -> Iterator[Kernel]:
 
 
 @contextmanager
-def light_server(folder: Path, *modules: str, **more: str) -> Iterator[str]:
-    """The address of a server that has imported `modules` and IPython: it serves soon."""
-    with mock.patch.object(starting, "modules", lambda *_: [*IPYTHON, *modules]):
+def server(folder: Path, modules: Iterable[str] = (), **more: str) -> Iterator[str]:
+    """The address of a server that has imported `modules`, or what the lessons import.
+
+    An edit of the kit while the tests run does not make it stale.
+    """
+    names = list(modules) or starting.modules()
+    with (
+        mock.patch.object(starting, "modules", lambda *_: names),
+        mock.patch.object(starting, "sources", lambda: []),
+    ):
         session = starting.session({**fixed(folder), **more})
         address = session.__enter__()
     try:
         yield address
     finally:
         session.__exit__(None, None, None)
+
+
+def light_server(folder: Path, *modules: str, **more: str) -> AbstractContextManager[str]:
+    """One that has imported IPython and `modules` alone: it serves soon."""
+    return server(folder, [*IPYTHON, *modules], **more)
 
 
 def pid_of_server(address: str) -> int:
