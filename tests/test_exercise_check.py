@@ -2,7 +2,10 @@
 
 import re
 
+import nbconvert
+import nbformat
 import pytest
+from browser import browser, watched  # noqa: F401  a fixture
 from example_exercises import solution, write
 from warm import Kernel
 
@@ -226,6 +229,23 @@ def test_html_in_an_answer_is_shown_not_obeyed(notebook):
     (said,) = notebook.outputs(ASK, "text/html")
     assert "<script>" not in said and "&lt;script&gt;alert(1)" in said
     assert "<b>Measure a shift</b>" in said and "<code" in said and "&lt;b&gt;" in said
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_report_fits_a_laptops_screen(notebook, browser, theme):  # noqa: F811
+    notebook.cell(BODY.format("print('p' * 500); raise ValueError('m' * 500)"))
+    (said,) = notebook.outputs(ASK, "text/html")
+    cell = nbformat.v4.new_code_cell(ASK)
+    cell.outputs = [nbformat.v4.new_output("display_data", {"text/html": said})]
+    page_of = nbconvert.HTMLExporter(theme=theme)
+    body, _ = page_of.from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    with watched(browser, viewport={"width": 1366, "height": 768}) as seen:
+        seen.page.set_content(body, wait_until="domcontentloaded")
+        shown = seen.page.locator(".jp-RenderedHTML")
+        assert shown.evaluate("it => it.scrollWidth <= it.clientWidth")
+        assert seen.page.evaluate("document.documentElement.scrollWidth") <= 1366
+        text = shown.inner_text()
+        assert "✗ A move of two" in text and "came back" in text, "it reads without colours"
 
 
 @pytest.mark.parametrize("answer", [RIGHT, BODY.format("return object()"), BODY.format("1 / 0")])

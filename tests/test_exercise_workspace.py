@@ -109,9 +109,14 @@ def test_hints_climb_and_are_shared_by_all(mine):
 
 
 def test_check_from_the_shell_says_what_the_notebook_says(mine):
+    assert "press Ctrl+S in JupyterLab" in mine.labs("check", SLUG, fails=True)
     mine.answer(WRONG)
     said = mine.labs("check", SLUG, fails=True)
-    assert "Measure a shift: 0 of 2 points" in said and "each value moved by two" in said
+    assert (
+        "Ctrl+S" not in said
+        and "Measure a shift: 0 of 2 points" in said
+        and "each value moved by two" in said
+    )
     assert f"{SLUG}: 0 of 2 points" in mine.labs("progress")
     mine.answer()
     assert "Measure a shift: 2 of 2 points" in mine.labs("check")

@@ -23,5 +23,6 @@ def __getattr__(name: str):
     if name in ("check", "hint", "solution"):
         from labs.kit.exercise import notebook
 
+        notebook.watch()
         return getattr(notebook, name)
     raise AttributeError(f"labs.kit.exercise has no {name!r}")

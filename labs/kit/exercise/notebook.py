@@ -4,7 +4,7 @@ import html
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import wraps
+from functools import lru_cache, wraps
 from pathlib import Path
 
 from labs.kit import manifest, material
@@ -51,7 +51,7 @@ def say_results(slug: str) -> None:
 
 def _checked(slug: str) -> tuple[Exercise, list[Result], str]:
     """The exercise, the results of its public checks, and what is judged later."""
-    exercise = manifest.read().exercise(slug)
+    exercise = _exercise(slug)
     found = criteria.load(material.root() / exercise.folder / "checks.py")
     names = _names()
     with _staying(names):
@@ -60,12 +60,23 @@ def _checked(slug: str) -> tuple[Exercise, list[Result], str]:
     return exercise, results, report.further(hidden, sum(one.by_hand for one in found))
 
 
+def _exercise(slug: str) -> Exercise:
+    path = material.root() / "exercises" / "course.toml"
+    return _course(path, path.stat().st_mtime_ns).exercise(slug)
+
+
+@lru_cache(maxsize=1)
+def _course(path: Path, changed: int) -> manifest.Course:
+    """The course, read again only when its file has changed."""
+    return manifest.read(path)
+
+
 @_told
 def hint(slug: str) -> None:
     """Show the next hint of the exercise; the last one stays."""
     from labs.kit.exercise import desk
 
-    exercise, folder = manifest.read().exercise(slug), default_folder()
+    exercise, folder = _exercise(slug), default_folder()
     number = desk.next_hint(folder, exercise)
     said = exercise.hints[number - 1]
     head = f"Hint {number} of {len(exercise.hints)}"
@@ -118,10 +129,12 @@ def _say_if_shadowed(*_) -> None:
 _said: set[str] = set()  # the names of which it has been said
 
 
-def _watch() -> None:
+def watch() -> None:
+    """From now on, look after each cell of this notebook whether `check` is still ours."""
     from IPython import get_ipython
 
-    if shell := get_ipython():
+    shell = get_ipython()
+    if shell and _say_if_shadowed not in shell.events.callbacks["post_run_cell"]:
         shell.events.register("post_run_cell", _say_if_shadowed)
 
 
@@ -137,6 +150,3 @@ def _show(as_html: str, text: str) -> None:
     from IPython.display import display
 
     display({"text/html": as_html, "text/plain": text}, raw=True)
-
-
-_watch()

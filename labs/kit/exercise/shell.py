@@ -17,6 +17,8 @@ from labs.kit.exercise.stub import is_check
 
 ASK = "from labs.kit.exercise import notebook\nnotebook.say_results({slug!r})"
 
+NOTHING_SAVED = "No answer is saved yet: what you write counts once you press Ctrl+S in JupyterLab."
+
 
 def check(slug: str, folder: Path) -> str:
     """The report on the learner's saved copy; the same as `check` shows in the notebook.
@@ -24,13 +26,15 @@ def check(slug: str, folder: Path) -> str:
     Answers are taken by cell id, so that moved, doubled or deleted cells do no harm.
     Raises UserError if there is no copy, it cannot be read, or a cell never ends.
     """
-    notebook = runnable(desk.saved(slug, folder), slug)
+    saved = desk.saved(slug, folder)
+    unsaved = [NOTHING_SAVED] if desk.is_untouched(saved, manifest.read().exercise(slug)) else []
+    notebook = runnable(saved, slug)
     place = folder / manifest.read().place(slug)
     with contextlib.chdir(place.parent):  # where JupyterLab runs it
         execute(notebook, slug, environment(folder))
     report, points = _said(notebook)
     desk.record_points(folder, slug, *points)
-    return "\n".join([report, *_errors(notebook)])
+    return "\n".join([report, *unsaved, *_errors(notebook)])
 
 
 def runnable(notebook: NotebookNode, slug: str) -> NotebookNode:
