@@ -139,6 +139,12 @@ def test_a_cell_that_raises_does_not_stop_the_others(mine):
     )
 
 
+def test_a_cell_that_breaks_a_library_is_looked_for(mine):
+    mine.answer(f"{RIGHT}\n\nimport IPython.display\n\nIPython.display.display = None")
+    said = mine.labs("check", SLUG, fails=True)
+    assert "The checks could not run" in said and "one that changes a library" in said
+
+
 def moved(cells):
     return [cells[-1], *cells[:-1]][::-1]
 

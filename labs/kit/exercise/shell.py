@@ -40,11 +40,10 @@ def check(slug: str, folder: Path) -> str:
 def runnable(notebook: NotebookNode, slug: str) -> NotebookNode:
     """The notebook with a question at its end; a cell that raises does not stop the others."""
     notebook.cells = [cell for cell in notebook.cells if not is_check(cell)]
+    notebook.cells.append(nbformat.v4.new_code_cell(ASK.format(slug=slug), id="labs-check-asks"))
     for cell in notebook.cells:
         if cell.cell_type == "code":
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), "raises-exception"]
-    ask = nbformat.v4.new_code_cell(ASK.format(slug=slug), id="labs-check-asks")
-    notebook.cells.append(ask)
     return notebook
 
 
@@ -54,7 +53,10 @@ def _said(notebook: NotebookNode) -> tuple[str, tuple[int, int]]:
         if said:
             return said["report"], (said["earned"], said["possible"])
     why = "; ".join(_errors(notebook)[-1:])
-    raise UserError(f"The checks gave no answer ({why or 'nothing came back'}).")
+    raise UserError(
+        f"The checks could not run ({why or 'nothing came back'}). Look in your cells for one that "
+        "changes a library, as in `np.mean = ...`; choose a name of your own instead."
+    )
 
 
 def _errors(notebook: NotebookNode) -> list[str]:
