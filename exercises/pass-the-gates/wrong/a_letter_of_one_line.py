@@ -1,3 +1,3 @@
 # caught by: explains_the_refusal
-# % answer-note
+# %% answer-note
 # Your version was refused because a gate failed.
