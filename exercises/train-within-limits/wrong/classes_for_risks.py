@@ -1,0 +1,18 @@
+# caught by: finds_unseen_failures
+# %% answer-model
+class FailureRisk:
+    def fit(self, table):
+        self.trees = HistGradientBoostingClassifier(
+            monotonic_cst={"tool_wear_min": 1, "air_temperature_k": 1}
+        )
+        self.trees.fit(self.known(table), table["failure"])
+        return self
+
+    def predict(self, table):
+        return self.trees.predict(self.known(table))
+
+    def known(self, table):
+        return table[maintenance.READINGS].assign(variant=table["variant"].map("LMH".index))
+
+
+model = FailureRisk().fit(spring)

@@ -1,0 +1,16 @@
+# caught by: fears_older_tools, fears_warmer_air
+# %% answer-model
+class FailureRisk:
+    def fit(self, table):
+        self.trees = HistGradientBoostingClassifier()
+        self.trees.fit(self.known(table), table["failure"])
+        return self
+
+    def predict(self, table):
+        return self.trees.predict_proba(self.known(table))[:, 1]
+
+    def known(self, table):
+        return table[maintenance.READINGS].assign(variant=table["variant"].map("LMH".index))
+
+
+model = FailureRisk().fit(spring)
