@@ -134,6 +134,10 @@ def test_mutants_are_changes_that_a_person_can_read():
 
 def test_a_configuration_is_mutated_number_by_number():
     text = '### BEGIN SOLUTION\nrules = """\nsample: 200\nshare: 0.5\n"""\n### END SOLUTION\n'
+    assert {one.change for one in mutants("answer", text)} == {
+        "line 1: `sample: 200` becomes `sample: 201`",
+        "line 1: `share: 0.5` becomes `share: 0.75`",
+    }, "each has a name of its own, so that a review names one"
     assert {one.source for one in mutants("answer", text)} == {
         "rules = '\\nsample: 201\\nshare: 0.5\\n'",
         "rules = '\\nsample: 200\\nshare: 0.75\\n'",

@@ -85,7 +85,17 @@ def _changes(tree: ast.AST, place: int, node: ast.AST) -> Iterator[tuple[str, st
         for name, value in vars(changed).items():
             setattr(target, name, value)
         ast.fix_missing_locations(other)
-        yield f"`{_said(node)}` becomes `{_said(changed)}`", ast.unparse(other)
+        yield _said_change(node, changed), ast.unparse(other)
+
+
+def _said_change(node: ast.AST, changed: ast.AST) -> str:
+    """A change in words; of a text with lines, the line that differs, so that each has its own."""
+    old, new = getattr(node, "value", None), getattr(changed, "value", None)
+    if isinstance(old, str) and isinstance(new, str):
+        lines = zip(old.splitlines(), new.splitlines(), strict=True)
+        one, other = next(pair for pair in lines if pair[0] != pair[1])
+        return f"`{one.strip()}` becomes `{other.strip()}`"
+    return f"`{_said(node)}` becomes `{_said(changed)}`"
 
 
 def _said(node: ast.AST) -> str:
