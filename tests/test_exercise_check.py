@@ -204,7 +204,11 @@ class Lies(float):
         ("print", "came back <built-in function print>"),
         ("lambda: 0", "came back <function shift.<locals>.<lambda>>"),
         ("object()", "came back <object object>"),
-        ("list(range(10**5))", "came back [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, ...]"),
+        ("list(range(10**5))", "came back [0, 1, 2, ...] (100,000)"),
+        (
+            "[[1.0] * 3, (1, None), {'a': np.int64(2)}]",
+            "came back [[1, 1, 1], (1, None), {'a': 2}]",
+        ),
         ("'y' * 10**7", "came back 'yyyyy"),
         ("np.float64(1 / 3)", "came back 0.333333\n"),
         ("(np.int64(3), np.float32(0.5), 1234567.0)", "came back (3, 0.5, 1234567.0)"),

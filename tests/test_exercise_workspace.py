@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 
 import nbformat
 import pytest
@@ -333,6 +334,19 @@ def test_a_lost_state_loses_no_answer(mine, state):
     assert f"{SLUG}: all checks passed" in mine.labs("progress")
     assert mine.labs("submit", SLUG, "--name", "Ada")
     assert RIGHT in _sources(mine.copy)
+
+
+def test_a_notebook_and_a_terminal_may_remember_at_the_same_moment(mine):
+    def remember(slug):
+        for points in range(20):
+            desk.record_points(mine.folder, slug, points, 50)
+
+    threads = [threading.Thread(target=remember, args=[slug]) for slug in (SLUG, SECOND)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [desk.state(mine.folder)[slug]["points"] for slug in (SLUG, SECOND)] == [19, 19]
 
 
 def submitted(said):

@@ -145,12 +145,16 @@ def _asserts(path: str, source: str) -> list[ast.Assert]:
 
 
 def _assertion(path: str, line: int) -> str:
-    """The condition that is asserted at `line` of the file, as it is written there."""
+    """The condition that is asserted at `line` of the file, as it is written there.
+
+    A name alone, or its negation, says nothing to a learner.
+    """
     linecache.checkcache(path)
     source = "".join(linecache.getlines(path))
     for node in _asserts(path, source):
         if node.lineno <= line <= (node.end_lineno or node.lineno):
-            return ast.unparse(node.test)
+            asserted = ast.unparse(node.test)
+            return "" if asserted.removeprefix("not ").isidentifier() else asserted
     return ""
 
 

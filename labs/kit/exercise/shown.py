@@ -9,6 +9,7 @@ import numpy as np
 LONGEST = 160  # characters of a value
 MESSAGE = 400  # characters of an error's message
 FEW = 6  # numbers of an array that are all shown
+MANY = 12  # things in a list that are all shown
 ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")  # differs from run to run
 
 
@@ -73,7 +74,7 @@ class _Short(reprlib.Repr):
 
     def __init__(self):
         super().__init__()
-        self.maxlist = self.maxtuple = self.maxdict = self.maxset = 12
+        self.maxlist = self.maxtuple = self.maxdict = self.maxset = MANY
         self.maxstring = self.maxother = self.maxlong = LONGEST
 
     def repr1(self, x: Any, level: int) -> str:
@@ -82,6 +83,9 @@ class _Short(reprlib.Repr):
             x = x.item()
         if type(x) is float:
             return f"{x:.1f}" if 1e6 <= abs(x) < 1e15 else f"{x:.6g}"
+        if type(x) in (list, tuple) and len(x) > MANY:
+            first = ", ".join(self.repr1(one, level - 1) for one in x[:3])
+            return f"[{first}, ...] ({len(x):,})"
         return super().repr1(x, level)
 
     def repr_instance(self, x: Any, level: int) -> str:
