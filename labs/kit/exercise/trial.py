@@ -24,17 +24,24 @@ from labs.kit.exercise.judge import judge
 from labs.kit.exercise.limits import printing
 from labs.kit.exercise.stub import is_answer, is_check, prose_name
 
+GOOD = ("right", "a person")  # outcomes of answers with which nothing is wrong
 ANSWER_SECONDS = 5.0  # for one criterion; a right answer needs far less than one
 SECONDS = 60.0  # for one variant, with its cells and all its seeds
 
 
 @dataclass(frozen=True)
 class Variant:
-    """Answers by cell id (what is not named is the notebook's own), and the seeds to judge by."""
+    """Answers by cell id (what is not named is the notebook's own), and the seeds to judge by.
+
+    Only the criteria `only` are judged, if it names some; with `until_wrong` only up to
+    the first that the answers do not meet.
+    """
 
     name: str
     answers: dict[str, str]
     seeds: tuple[int, ...] = (0,)
+    only: frozenset[str] = frozenset()
+    until_wrong: bool = False
 
 
 @dataclass(frozen=True)
@@ -154,9 +161,14 @@ def _judged(variant: Variant, cells: list, checks: Path, namespace: dict) -> lis
         return [(one.id, 0, "failed", said) for one in criteria]
     found: list[tuple] = []
     for seed in variant.seeds:
-        results = judge(criteria, namespace, seed, ANSWER_SECONDS)
-        found += [(one.criterion.id, seed, one.outcome, one.why) for one in results]
-        if any(one.outcome == "too long" for one in results):
+        for one in criteria:
+            if variant.only and one.id not in variant.only:
+                continue
+            (result,) = judge([one], namespace, seed, ANSWER_SECONDS)
+            found.append((one.id, seed, result.outcome, result.why))
+            if result.outcome not in GOOD and variant.until_wrong:
+                return found
+        if any(outcome == "too long" for _, _, outcome, _ in found):
             break  # the next seed would not end either
     return found
 

@@ -16,7 +16,7 @@ from labs.kit.execute import read_notebook
 from labs.kit.exercise.criteria import Criterion, load
 from labs.kit.exercise.mutants import Mutant, mutants
 from labs.kit.exercise.stub import answers, has_solution, solved, stub
-from labs.kit.exercise.trial import Outcome, Variant, trials
+from labs.kit.exercise.trial import GOOD, Outcome, Variant, trials
 from labs.kit.manifest import Exercise
 
 SEEDS = tuple(range(20))
@@ -26,7 +26,6 @@ KILLED = 0.9  # of the mutants that are not equivalent
 CAUGHT = re.compile(r"#\s*caught by:\s*(.+)")
 CELL = re.compile(r"(?m)^# %% *(\S+)[^\n]*\n")
 ALONE = "LABS_VERIFY_ALONE"  # environment variable: this process verifies one exercise
-GOOD = ("right", "a person")
 
 
 @dataclass
@@ -115,11 +114,11 @@ class _Cases:
             )
         name = f"wrong/{path.name}"
         self.catchers[name] = names - unknown
-        return Variant(name, self._cells(path, text), FEW)
+        return Variant(name, self._cells(path, text), FEW, frozenset(self.catchers[name]))
 
     def _right(self, path: Path) -> Variant:
         text = path.read_text(encoding="utf-8")
-        return Variant(f"right/{path.name}", self._cells(path, text), SEEDS)
+        return Variant(f"right/{path.name}", self._cells(path, text), FEW)
 
     def _cells(self, path: Path, text: str) -> dict[str, str]:
         parts = CELL.split(text)
@@ -139,7 +138,10 @@ class _Cases:
             self.problems.append(f"equivalent.toml: there is no such mutant any more: {unused}")
         kept = [one for one in made if f"{one.cell}, {one.change}" not in equivalent]
         self.by_name = {f"mutant {number}": one for number, one in enumerate(kept)}
-        return [Variant(name, {one.cell: one.source}, FEW) for name, one in self.by_name.items()]
+        return [
+            Variant(name, {one.cell: one.source}, FEW, until_wrong=True)
+            for name, one in self.by_name.items()
+        ]
 
 
 def _weigh(variant: Variant, outcomes: list[Outcome], cases: _Cases, proof: Proof) -> None:
