@@ -1,0 +1,12 @@
+# caught by: is_a_policy
+# %% answer-policy
+policy = """
+shares: [0.1, 0.5]
+compare_with: champion
+minimum_failures: 40
+allowed_misses: 0.45
+allowed_slowdown: 1.8
+weeks_in_a_row: 1
+most_weeks: 30
+"""
+fates(policy)
