@@ -48,7 +48,7 @@ ANSWER = '''def shift(before, after):
 WHY = """<!-- BEGIN SOLUTION -->
 Because a move says little without the spread: two units are much for a narrow distribution.
 <!-- END SOLUTION -->"""
-CHECKS = '''
+CHECKS = """
 from labs.kit.exercise import Text, criterion
 
 GOAL = "say how far a distribution has moved"
@@ -72,7 +72,7 @@ def has_no_sign(shift, rng):
 )
 def says_why(why: Text):
     assert len(why.split()) >= 10, "write at least ten words"
-'''
+"""
 WRONG = {
     "always_zero": "def shift(before, after):\n    return 0.0",
     "no_spread": "def shift(before, after):\n    return abs(after.mean() - before.mean())",
@@ -87,14 +87,14 @@ WRONG = {
         "def shift(before, after):\n    return abs(after.sum() - before.sum()) / before.std()"
     ),
 }
-RIGHT = '''# %% answer-shift
+RIGHT = """# %% answer-shift
 import numpy as np
 
 
 def shift(before, after):
     moved = np.mean(after) - np.mean(before)
     return float(np.sqrt(moved**2 / np.var(before)))
-'''
+"""
 
 
 def solution(slug="measure-a-shift"):
