@@ -66,6 +66,8 @@ class Fork:
             self.connection.settimeout(timeout)
             try:
                 self.hear(self.connection.recv(4096))
+            except BlockingIOError:
+                continue  # a signal's handler has looked meanwhile
             except TimeoutError:
                 raise subprocess.TimeoutExpired("a fork", timeout) from None
         return self.returncode
