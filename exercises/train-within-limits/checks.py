@@ -1,7 +1,7 @@
 """What the answer of "Train a model within limits" is judged by.
 
-The limits lie five standard deviations or more below what the solution reaches in drawn
-weeks: an AUC of 0.96 and, with a fifth of the readings missing, 0.88.
+The limits lie some five standard deviations below what the solution reaches in drawn
+weeks: an AUC of 0.95 and, with a fifth of the readings missing, 0.88.
 """
 
 import numpy as np
@@ -15,9 +15,9 @@ IN_TIME = "train on what is known in time, and on nothing that comes later"
 PHYSICS = "make a model keep to the physics in every single row"
 ROBUST = "make an answer depend on the readings of its own row, and survive missing ones"
 
-WEEKS, ROWS = 10, 600  # some 230 failures
+WEEKS, ROWS = 13, 600  # some 300 failures
 SAME = 1e-9  # two risks that differ by less are the same
-LEAST_AUC, LEAST_AUC_WITH_GAPS = 0.91, 0.79
+LEAST_AUC, LEAST_AUC_WITH_GAPS = 0.88, 0.79
 MISSING = 0.2  # of the readings from sensors
 SENSORS = [name for name in maintenance.READINGS if name != "variant"]
 
