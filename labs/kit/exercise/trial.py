@@ -26,7 +26,8 @@ from labs.kit.exercise.stub import is_answer, is_check, prose_name
 
 GOOD = ("right", "a person")  # outcomes of answers with which nothing is wrong
 ANSWER_SECONDS = 5.0  # for one criterion; a right answer needs far less than one
-SECONDS = 60.0  # for one variant, with its cells and all its seeds
+SECONDS = 60.0  # for the cells of one variant
+SEED_SECONDS = 10.0  # more for each seed
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,8 @@ def _begin(variant, cells, checks, namespace, running, selector) -> None:
         os.setpgid(0, 0)
         _be(variant, cells, checks, namespace, writing)
     os.close(writing)
-    running[reading] = _Running(variant, pid, reading, time.monotonic() + SECONDS)
+    deadline = time.monotonic() + SECONDS + SEED_SECONDS * len(variant.seeds)
+    running[reading] = _Running(variant, pid, reading, deadline)
     selector.register(reading, selectors.EVENT_READ)
 
 
