@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import labs
-import labs.kit.quick  # before anything imports nbformat
 from labs.kit.errors import UserError
 
 

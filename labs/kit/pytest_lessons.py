@@ -14,9 +14,6 @@ from pathlib import Path
 
 import pytest
 
-import labs.kit.quick  # noqa: F401  before anything imports nbformat
-
-# isort: split
 from labs.kit import rules
 from labs.kit.conditions import environment
 from labs.kit.record import REPORT

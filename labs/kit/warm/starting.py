@@ -22,7 +22,7 @@ from labs.kit.warm import policy, preload
 
 KERNELS = "labs.kit.warm.kernel:become"
 TESTS = "labs.kit.warm.command:become"
-RUNNERS = ("labs.kit.quick", "pytest", "nbval.plugin", "papermill", "labs.kit.nbval_kernel")
+RUNNERS = ("pytest", "nbval.plugin", "papermill", "labs.kit.nbval_kernel")
 RUNNERS += ("labs.kit.verify", "labs.kit.rules", "labs.kit.spread", "_pytest.assertion.rewrite")
 IDLE_SECONDS = 15 * 60  # a resident server ends after this long without a child
 PACKAGE = Path(labs.__file__).resolve().parent
