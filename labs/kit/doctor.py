@@ -231,11 +231,17 @@ def kernel(seconds: float = KERNEL_SECONDS) -> str:
     from jupyter_client.kernelspec import KernelSpecManager
     from jupyter_client.manager import start_new_kernel
 
+    from labs.kit.warm import policy
+
     where = KernelSpecManager().find_kernel_specs().get("python3", "nowhere")
     with tempfile.TemporaryFile() as said:
         try:
             manager, client = start_new_kernel(
-                startup_timeout=seconds, kernel_name="python3", stderr=said, stdout=said
+                startup_timeout=seconds,
+                kernel_name="python3",
+                stderr=said,
+                stdout=said,
+                env={**os.environ, policy.KERNELS: "cold"},  # what every other kernel rests on
             )
         except Exception as error:
             said.seek(0)

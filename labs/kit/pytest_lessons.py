@@ -59,7 +59,10 @@ def pytest_runtest_setup(item):
     """Before the first cell of a notebook, put its kernel-to-be into a fresh workspace."""
     if _is_cell(item) and not hasattr(item.parent, "labs_workspace"):
         item.parent.labs_workspace = Path(tempfile.mkdtemp(prefix="mlops-labs-"))
+        _forget_mlflow()
         os.environ.update(environment(item.parent.labs_workspace))
+    elif item.get_closest_marker("lesson"):
+        _forget_mlflow()
 
 
 @pytest.hookimpl(trylast=True)
@@ -72,6 +75,12 @@ def pytest_runtest_teardown(item, nextitem):
 def _slug(path: Path) -> str:
     """The lesson or exercise of a notebook: exercises/SLUG/solution.ipynb has it in its folder."""
     return path.parent.name if path.stem == "solution" else path.stem
+
+
+def _forget_mlflow() -> None:
+    """Drop what MLflow left in the environment in an earlier test: a lesson begins without."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_ID", "MLFLOW_RUN_ID"):
+        os.environ.pop(name, None)
 
 
 def _is_cell(item) -> bool:

@@ -19,8 +19,8 @@ LOG = "LABS_KERNEL_LOG"  # environment: a file that counts warm and cold starts
 
 # Read when an interpreter or a library starts, so a fork cannot have other values.
 FIXED = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "BLIS_", "NUMEXPR_", "KMP_", "GOMP_", "LC_")
-FIXED += ("LANG", "TZ", "LD_", "MALLOC_", "ARROW_", "MPLCONFIGDIR", "MATPLOTLIBRC", "MLFLOW_")
-FIXED += ("PYDEVD_", "IPYTHONDIR", "VIRTUAL_ENV", "HOME", "XDG_", "SKLEARN_")
+FIXED += ("LANG", "TZ", "LD_", "MALLOC_", "ARROW_", "MPLCONFIGDIR", "MATPLOTLIBRC", "SKLEARN_")
+FIXED += ("PYDEVD_", "IPYTHONDIR", "HOME", "XDG_", "MLFLOW_DISABLE_", "MLFLOW_LOGGING_LEVEL")
 SECRET = ("TOKEN", "PASSWORD", "SECRET", "KEY", "CREDENTIAL", "URI")  # read at each use, too
 NEEDED = ("PATH", "TMPDIR", "USER", "LOGNAME")  # what the server may have besides
 
