@@ -18,7 +18,7 @@ KERNELS = "LABS_KERNELS"  # environment: "cold" for a kernel started the usual w
 LOG = "LABS_KERNEL_LOG"  # environment: a file that counts warm and cold starts
 
 # Read when an interpreter or a library starts, so a fork cannot have other values.
-FIXED = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "BLIS_", "NUMEXPR_", "KMP_", "GOMP_", "LC_")
+FIXED = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "BLIS_", "NUMEXPR_", "GOMP_", "LC_")
 FIXED += ("LANG", "TZ", "LD_", "MALLOC_", "ARROW_", "MPLCONFIGDIR", "MATPLOTLIBRC", "SKLEARN_")
 FIXED += ("PYDEVD_", "IPYTHONDIR", "HOME", "XDG_", "MLFLOW_DISABLE_", "MLFLOW_LOGGING_LEVEL")
 SECRET = ("TOKEN", "PASSWORD", "SECRET", "KEY", "CREDENTIAL", "URI")  # read at each use, too
