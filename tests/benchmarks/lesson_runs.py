@@ -226,7 +226,7 @@ def _pytest(folder: Path, *options: str) -> None:
 def main() -> None:
     way, folder, *more = sys.argv[1:]
     if not way.startswith("plain"):
-        import labs.kit.quick  # noqa: F401  before anything imports nbformat
+        import labs.kit  # noqa: F401  it keeps nbformat from building a grammar
     print(json.dumps(globals()[way](Path(folder), *more)))
 
 
