@@ -39,7 +39,11 @@ class Lesson:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise; `hints` is a ladder, `points` the sum over its criteria."""
+    """One exercise; `hints` is a ladder, `points` the sum over its criteria.
+
+    `drawn` are the parameters of which each learner gets a value of their own when
+    graded, with the lowest and the highest.
+    """
 
     slug: str
     track: str
@@ -50,6 +54,7 @@ class Exercise:
     hints: tuple[str, ...]
     needs: tuple[str, ...] = ()
     parameters: dict[str, Any] = field(default_factory=dict)
+    drawn: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     @property
     def folder(self) -> Path:
@@ -200,7 +205,8 @@ class _Reader:
         points = entry.get("points")
         if type(points) is not int or points < 1:
             raise self.wrong(name, f"points is {points!r}", "write the sum of its criteria's")
-        return Exercise(**shared, hints=hints, points=points)
+        drawn = self.drawn(name, entry.get("drawn", {}), shared["parameters"])
+        return Exercise(**shared, hints=hints, points=points, drawn=drawn)
 
     def entry(
         self, kind: type, place: int, entry: dict, tracks: tuple, taken: list, learnt: list
@@ -290,6 +296,20 @@ class _Reader:
         if not isinstance(value, dict) or not all(k.isidentifier() for k in value):
             raise self.wrong(name, f"{key} is {value!r}", f"write {key} = {{name = value}}")
         return value
+
+    def drawn(self, name: str, value: Any, parameters: dict) -> dict[str, tuple[int, int]]:
+        if not isinstance(value, dict):
+            raise self.wrong(name, f"drawn is {value!r}", "write drawn = {seed = [1, 9999]}")
+        for key, ends in value.items():
+            if type(parameters.get(key)) is not int:
+                known = [one for one, given in parameters.items() if type(given) is int]
+                said = f"drawn has {key!r}, no whole number in parameters"
+                raise self.wrong(name, said, f"draw one of {', '.join(known) or 'them'}")
+            whole = isinstance(ends, list) and [type(end) for end in ends] == [int, int]
+            if not whole or ends[0] > ends[1]:
+                said = f"drawn has {key} = {ends!r}"
+                raise self.wrong(name, said, f"write {key} = [1, 9999], lowest and highest")
+        return {key: (low, high) for key, (low, high) in value.items()}
 
     def releases(self, name: str, value: Any) -> tuple[dict[str, Any], ...]:
         if not isinstance(value, list):

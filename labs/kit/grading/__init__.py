@@ -1,0 +1,1 @@
+"""Grading: strangers' answers judged from outside, in a sandbox, and kept on record."""
