@@ -6,6 +6,7 @@ from pathlib import Path
 import labs
 
 FOLDERS = ("notebooks", "exercises", "book")
+FURTHER = Path("exercises") / "further.json"  # how many checks the learner edition leaves out
 
 
 def root() -> Path:
@@ -24,6 +25,11 @@ def root() -> Path:
 def is_clone() -> bool:
     """Whether the kit runs from a clone, where lessons can be written and tested."""
     return (root() / "pyproject.toml").is_file()
+
+
+def is_learner_edition() -> bool:
+    """Whether the kit holds public checks only, so that nothing can be graded with it."""
+    return (root() / FURTHER).is_file()
 
 
 def build_folder() -> Path:

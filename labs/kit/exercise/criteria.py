@@ -2,12 +2,14 @@
 
 import importlib.util
 import inspect
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from labs.kit.errors import UserError
+from labs.kit.material import FURTHER
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,20 @@ def load(path: Path) -> list[Criterion]:
     if path not in _loaded or _loaded[path][0] != changed:
         _loaded[path] = changed, _read(path)
     return _loaded[path][1]
+
+
+def further(path: Path) -> tuple[int, int]:
+    """How many criteria are judged later, without a person and by one.
+
+    An edition that holds only the public ones of `path` carries their number.
+    """
+    carried = path.parent.parent / FURTHER.name
+    if carried.is_file():
+        counts = json.loads(carried.read_text(encoding="utf-8"))[path.parent.name]
+        return counts["hidden"], counts["by_hand"]
+    later = [one for one in load(path) if one.by_hand or not one.public]
+    by_hand = sum(one.by_hand for one in later)
+    return len(later) - by_hand, by_hand
 
 
 def _read(path: Path) -> list[Criterion]:

@@ -40,7 +40,8 @@ def solution_of(exercise: Exercise) -> NotebookNode:
     """The solution as the kit has it; raises UserError where the kit has none."""
     path = material.root() / exercise.path
     if not path.is_file():
-        raise UserError(f"{exercise.slug}: this edition of the kit holds no solutions.")
+        said = "this edition of the kit holds no solutions; ask your mentor"
+        raise UserError(f"{exercise.slug}: {said}.")
     return read_notebook(path)
 
 

@@ -52,12 +52,12 @@ def say_results(slug: str) -> None:
 def _checked(slug: str) -> tuple[Exercise, list[Result], str]:
     """The exercise, the results of its public checks, and what is judged later."""
     exercise = _exercise(slug)
-    found = criteria.load(material.root() / exercise.folder / "checks.py")
+    path = material.root() / exercise.folder / "checks.py"
+    found = criteria.load(path)
     names = _names()
     with _staying(names):
         results = judge([one for one in found if one.public and not one.by_hand], names)
-    hidden = sum(not one.public and not one.by_hand for one in found)
-    return exercise, results, report.further(hidden, sum(one.by_hand for one in found))
+    return exercise, results, report.further(*criteria.further(path))
 
 
 def _exercise(slug: str) -> Exercise:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from labs.kit import gate, manifest, material
 from labs.kit.conditions import environment
-from labs.kit.execute import read_notebook
+from labs.kit.exercise import desk
 from labs.kit.exercise.criteria import Criterion, load
 from labs.kit.exercise.mutants import Mutant, mutants
 from labs.kit.exercise.stub import answers, has_solution, solved, stub
@@ -60,7 +60,7 @@ class Proof:
 def verify(exercise: Exercise) -> Proof:
     """Try the stub, the solution, known right and wrong answers, and mutants of the solution."""
     folder = material.root() / exercise.folder
-    solution, proof = read_notebook(folder / "solution.ipynb"), Proof(exercise)
+    solution, proof = desk.solution_of(exercise), Proof(exercise)
     criteria = load(folder / "checks.py")
     proof.problems += _form(exercise, solution, criteria)
     if any(not has_solution(cell) for cell in answers(solution)) or not answers(solution):
