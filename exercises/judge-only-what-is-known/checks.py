@@ -94,7 +94,7 @@ def counts_asked_and_judged(seed, today, report):
 @criterion("The bias compares like with like", points=2, objective=MEASURED, public=False)
 def compares_like_with_like(seed, today, report):
     """The column `bias`."""
-    came, expected = _column(report, "bias").to_numpy(float), _expected(seed, today)["bias"]
+    came, expected = _column(report, "bias").to_numpy(float), _bias(seed, today)
     assert len(came) == today, "one bias for each week from 1 to today"
     why = "where nothing can be judged there is no bias, not even 0: write NaN"
     assert list(np.isnan(came)) == list(expected.isna()), why
@@ -172,13 +172,17 @@ def _auc(seed: int, today: int) -> float:
 
 @lru_cache(maxsize=2)
 def _expected(seed: int, today: int) -> pd.DataFrame:
-    """The table that `report` should be, by week."""
-    weeks, known = pd.RangeIndex(1, today + 1), _known(seed, today)
-    gap = known["prediction"] - known["unjustified"].astype(float)
-    counts = {"asked": _year(seed, today).predictions, "judged": known}
+    """The counts that `report` should have, by week."""
+    counts = {"asked": _year(seed, today).predictions, "judged": _known(seed, today)}
     table = {name: rows.groupby("week").size() for name, rows in counts.items()}
-    table = pd.DataFrame(table, index=weeks).fillna(0)
-    return table.assign(bias=gap.groupby(known["week"]).mean().reindex(weeks))
+    return pd.DataFrame(table, index=pd.RangeIndex(1, today + 1)).fillna(0)
+
+
+def _bias(seed: int, today: int) -> pd.Series:
+    """The column `bias` that `report` should have, by week."""
+    known = _known(seed, today)
+    gap = known["prediction"] - known["unjustified"].astype(float)
+    return gap.groupby(known["week"]).mean().reindex(pd.RangeIndex(1, today + 1))
 
 
 def _ids(table) -> list[int]:
