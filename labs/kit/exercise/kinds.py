@@ -285,6 +285,11 @@ class Service:
         return content
 
 
+def refuse(sentence: str) -> None:
+    """Say that an answer is not of its kind; raises AssertionError with the sentence."""
+    raise AssertionError(sentence)
+
+
 def _expect(fits: bool, name: str, value: Any, kind: str) -> None:
     assert fits, f"`{name}` is {_said(value)}; {kind} was expected"
 

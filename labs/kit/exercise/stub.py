@@ -10,6 +10,8 @@ from nbformat import NotebookNode
 BEGIN, END = "### BEGIN SOLUTION", "### END SOLUTION"
 REGION = re.compile(rf"(?ms)^([ \t]*){BEGIN}[ \t]*\n(.*?)^[ \t]*{END}[ \t]*(?:\n|\Z)")
 PROSE = re.compile(r"(?s)<!-- BEGIN SOLUTION -->(.*?)<!-- END SOLUTION -->")
+PROSE_ID = "answer-"  # how the id of a Markdown answer begins
+NO_PYTHON = (SyntaxError, ValueError, MemoryError, RecursionError)  # what parsing a text raises
 YOURS, YOUR_PROSE = "...  # your code", "*Your answer.*"
 
 
@@ -65,7 +67,12 @@ def has_solution(cell: NotebookNode) -> bool:
 
 def prose_name(cell: NotebookNode) -> str:
     """The name of a Markdown answer: `answer-why` is known as `why`."""
-    return cell.id.removeprefix("answer-").replace("-", "_")
+    return prose_name_of(cell.id)
+
+
+def prose_name_of(cell_id: str) -> str:
+    """The name of the Markdown answer in the cell `cell_id`."""
+    return cell_id.removeprefix(PROSE_ID).replace("-", "_")
 
 
 def names(cell: NotebookNode) -> list[str]:
@@ -74,7 +81,7 @@ def names(cell: NotebookNode) -> list[str]:
         return [prose_name(cell)]
     try:
         tree = ast.parse(cell.source)
-    except (SyntaxError, ValueError):
+    except NO_PYTHON:
         return []
     found: dict[str, None] = {}
     for node in tree.body:

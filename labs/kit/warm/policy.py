@@ -22,7 +22,7 @@ FIXED = ("PYTHON", "OMP_", "OPENBLAS_", "MKL_", "BLIS_", "NUMEXPR_", "GOMP_", "L
 FIXED += ("LANG", "TZ", "LD_", "MALLOC_", "ARROW_", "MPLCONFIGDIR", "MATPLOTLIBRC", "SKLEARN_")
 FIXED += ("PYDEVD_", "IPYTHONDIR", "HOME", "XDG_", "MLFLOW_DISABLE_", "MLFLOW_LOGGING_LEVEL")
 SECRET = ("TOKEN", "PASSWORD", "SECRET", "KEY", "CREDENTIAL", "URI")  # read at each use, too
-NEEDED = ("PATH", "TMPDIR", "USER", "LOGNAME")  # what the server may have besides
+NEEDED = ("PATH", "PWD", "TMPDIR", "USER", "LOGNAME")  # what the server may have besides
 
 
 def is_fixed(name: str) -> bool:

@@ -125,9 +125,24 @@ def _short(folder: str) -> Path:
 def _begin(
     folder: Path, env: dict[str, str], idle: float | None, function: str = KERNELS
 ) -> tuple[subprocess.Popen, int]:
+    """Start a server for kernels or tests, with all that its forks need."""
+    return begin(folder, env, function, modules(function), sources(), idle)
+
+
+def begin(
+    folder: Path,
+    env: dict[str, str],
+    function: str,
+    imports: list[str],
+    watched: list[Path],
+    idle: float | None = None,
+    within: tuple[str, ...] = (),
+) -> tuple[subprocess.Popen, int]:
     """Start a server that listens at once and serves when it has imported.
 
-    Returns its process and the descriptor that keeps a server without `idle` alive.
+    It is stale once one of `watched` has changed. `within` is a command, such as a
+    sandbox's, in which it runs. Returns its process and the descriptor that keeps a
+    server without `idle` alive.
     """
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(str(folder / SOCKET))
@@ -140,12 +155,13 @@ def _begin(
         "lifeline": reading if idle is None else None,
         "idle": idle,
         "function": function,
-        "modules": modules(function),
-        "sources": [str(path) for path in sources()],
+        "modules": imports,
+        "sources": [str(path) for path in watched],
     }
+    server = [sys.executable, "-m", "labs.kit.warm.forkserver", json.dumps(config)]
     with open(folder / LOG, "w", encoding="utf-8") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "labs.kit.warm.forkserver", json.dumps(config)],
+            [*within, *server],
             env=policy.servers_environment(env),
             cwd=folder,
             stdin=subprocess.DEVNULL,
