@@ -80,7 +80,7 @@ def further(path: Path) -> tuple[int, int]:
 
     An edition that holds only the public ones of `path` carries their number.
     """
-    carried = path.parent.parent / FURTHER.name
+    carried = path.parent.parent / FURTHER
     if carried.is_file():
         counts = json.loads(carried.read_text(encoding="utf-8"))[path.parent.name]
         return counts["hidden"], counts["by_hand"]

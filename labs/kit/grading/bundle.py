@@ -65,7 +65,7 @@ def stage(folder: Path) -> None:
     counts = {exercise.slug: further(_checks(exercise)) for exercise in exercises}
     carried = {slug: {"hidden": one, "by_hand": other} for slug, (one, other) in counts.items()}
     text = json.dumps(carried, indent=1) + "\n"
-    (folder / material.FURTHER).write_text(text, encoding="utf-8")
+    (folder / "exercises" / material.FURTHER).write_text(text, encoding="utf-8")
 
 
 def _left_out(folder: str, names: list[str]) -> set[str]:
