@@ -6,8 +6,6 @@ Rows are only ever added; the database itself refuses to change or remove one.
 import datetime
 import hashlib
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,93 +13,8 @@ import sqlalchemy as sa
 from labs.kit.errors import UserError
 from labs.kit.grading import tables
 from labs.kit.grading.classroom import Classroom
-from labs.kit.grading.verdict import Mark, Verdict
-
-
-@dataclass(frozen=True)
-class Reading:
-    """Points that the person `reader` gave for one criterion, at a time in UTC."""
-
-    criterion: str
-    points: int
-    comment: str
-    reader: str
-    at: datetime.datetime
-
-
-@dataclass(frozen=True)
-class Handed:
-    """One exercise in one file that was collected.
-
-    `path` is that of the copy, from the class's folder; `handed` the time that the file
-    itself says. One that is not `readable` says why in `note`.
-    """
-
-    id: int
-    at: datetime.datetime
-    learner: str
-    assignment: str
-    exercise: str
-    submission: str
-    path: str
-    handed: datetime.datetime
-    readable: bool = True
-    note: str = ""
-
-
-@dataclass(frozen=True)
-class Grade:
-    """One verdict on record, with the readings that count for it, the newest last.
-
-    `submission`, `checks` and `environment` are SHA-256, and so is `seed`: that of the
-    number, not the number. `outcome` is the verdict's; once a person has given all points
-    that it waited for, "needs a person" has become "graded".
-    """
-
-    id: int
-    at: datetime.datetime
-    learner: str
-    assignment: str
-    exercise: str
-    submission: str
-    verdict: Verdict
-    checks: str = ""
-    environment: str = ""
-    tier: str = ""
-    limits: dict[str, float] = field(default_factory=dict)
-    seed: str = ""
-    parameters: dict[str, Any] = field(default_factory=dict)
-    readings: list[Reading] = field(default_factory=list)
-
-    @property
-    def marks(self) -> tuple[Mark, ...]:
-        """The criteria, those that a person has read with their points."""
-        given = {one.criterion: one.points for one in self.readings}
-        return tuple(
-            replace(mark, earned=given.get(mark.criterion, mark.earned))
-            for mark in self.verdict.marks
-        )
-
-    @property
-    def earned(self) -> int:
-        """Points given so far, those of a person among them."""
-        return sum(mark.earned or 0 for mark in self.marks)
-
-    @property
-    def possible(self) -> int:
-        """Points of all criteria."""
-        return self.verdict.possible
-
-    @property
-    def waits(self) -> bool:
-        """Whether a person has to give points yet."""
-        return any(mark.earned is None for mark in self.marks)
-
-    @property
-    def outcome(self) -> str:
-        """How it went: one of `verdict.OUTCOMES`."""
-        read = self.verdict.outcome == "needs a person" and not self.waits
-        return "graded" if read else self.verdict.outcome
+from labs.kit.grading.entries import Grade, Handed, Reading
+from labs.kit.grading.verdict import Verdict
 
 
 def open_record(classroom: Classroom) -> "Record":
@@ -221,14 +134,6 @@ class Record:
             reader=reader,
         )
 
-    def known(self) -> set[tuple]:
-        """What has been graded, each as `identity` gives it."""
-        shown = tables.grades.c
-        columns = (shown.learner, shown.exercise, shown.submission, shown.checks)
-        columns += (shown.environment, shown.tier, shown.limits)
-        with self.engine.connect() as connection:
-            return {identity(*row) for row in connection.execute(sa.select(*columns))}
-
     def _graded(self, grade_id: int) -> Grade:
         rows = self._rows(tables.grades, tables.grades.c.id == grade_id)
         if not rows:
@@ -251,19 +156,6 @@ class Record:
         with tables.told(self.engine), self.engine.connect() as connection:
             rows = connection.execute(sa.select(table).where(*where).order_by(table.c.id))
             return [dict(row) for row in rows.mappings()]
-
-
-def identity(
-    learner: str,
-    exercise: str,
-    submission: str,
-    checks: str,
-    environment: str,
-    tier: str,
-    limits: dict[str, float],
-) -> tuple:
-    """What makes a grade the same grade: equal ones need not be given twice."""
-    return learner, exercise, submission, checks, environment, tier, tuple(sorted(limits.items()))
 
 
 def _grade(row: dict[str, Any], readings: dict[tuple, list[Reading]]) -> Grade:
@@ -292,8 +184,3 @@ def sha256(*parts: str | bytes) -> str:
 
 def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC)
-
-
-def waiting(grades: Iterable[Grade]) -> list[Grade]:
-    """Those that wait for a person."""
-    return [one for one in grades if one.waits]
