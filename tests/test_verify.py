@@ -11,10 +11,12 @@ import time
 import nbformat
 import psutil
 import pytest
+import warm
 
 from labs.kit import freshness, manifest, material, record, verify
+from labs.kit.conditions import environment
 from labs.kit.errors import UserError
-from labs.kit.record import REPORT
+from labs.kit.record import COLD, REPORT
 
 
 def pytest_on(folder, *options):
@@ -55,6 +57,32 @@ def test_drifted_outputs_fail_and_faithful_ones_pass(tmp_path):
     assert "faithful" in done.stdout and "papermill" in done.stdout  # the final table
 
 
+# A name of a package that something else has imported: nothing is missing in a warm kernel.
+FORGETS_AN_IMPORT = "import wsgiref\nprint(wsgiref.simple_server.__name__)"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every kernel is cold")
+def test_what_was_asked_for_cold_runs_cold_and_shows_a_missing_import(tmp_path):
+    lessons = tmp_path / "lessons"
+    lessons.mkdir()
+    save(lessons / "faithful.ipynb", "print(2)", "2\n")
+    for name in ("forgetful", "forgetful_and_warm"):
+        save(lessons / f"{name}.ipynb", FORGETS_AN_IMPORT, "wsgiref.simple_server\n")
+    asked = {COLD: "faithful forgetful", "CI": "true"}  # where a cold kernel unasked for fails
+    with (
+        warm.light_server(tmp_path, "wsgiref.simple_server") as address,
+        warm.variables({**environment(tmp_path), **warm.warm(address), **asked}) as started,
+    ):
+        _, report = pytest_on(lessons)
+        assert started() == ["asked for", "asked for", "warm"]
+    outcomes = {slug: (one["nbval"], one.get("cold")) for slug, one in report.items()}
+    assert outcomes == {
+        "faithful": ("passed", "passed"),
+        "forgetful": ("failed", "failed"),
+        "forgetful_and_warm": ("passed", None),
+    }
+
+
 def test_every_notebook_has_a_workspace_of_its_own(tmp_path):
     for name in ("one", "two"):
         save(tmp_path / f"{name}.ipynb", WORKSPACE, "not this\n")
@@ -82,7 +110,7 @@ def test_the_record_keeps_lessons_that_did_not_run(recorded):
     assert (found["one"]["state"], found["two"]["state"]) == ("a1", "")
 
 
-def test_a_lesson_runs_cold_until_it_has_passed_so_as_it_is_now(recorded):
+def test_nbval_runs_a_lesson_cold_until_it_has_passed_so_as_it_is_now(recorded):
     assert record.passed_cold(STATES) == set()
     both = {"nbval": "passed", "papermill": "passed", "seconds": 1.0}
     record.add({"one": {**both, "cold": "passed"}, "two": {**both, "cold": "failed"}}, STATES)

@@ -2,21 +2,24 @@
 
 nbval runs a notebook as one pytest item for each cell; papermill runs it as one
 test that carries the marker `lesson`. This plugin gives every nbval kernel a
-fresh workspace and the fixed environment, sums up both for each lesson, and
-leaves the report that `labs.kit.verify` reads.
+fresh workspace and the fixed environment, starts it cold where that was asked
+for, sums up both runs of each lesson, and leaves the report that
+`labs.kit.verify` reads.
 """
 
 import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from labs.kit import rules
 from labs.kit.conditions import environment
-from labs.kit.record import REPORT
+from labs.kit.record import COLD, REPORT
 from labs.kit.warm import policy
 
 
@@ -54,15 +57,19 @@ def pytest_xdist_make_scheduler(config, log):
     return None
 
 
-@pytest.hookimpl(tryfirst=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item):
     """Before the first cell of a notebook, put its kernel-to-be into a fresh workspace."""
     if _is_cell(item) and not hasattr(item.parent, "labs_workspace"):
         item.parent.labs_workspace = Path(tempfile.mkdtemp(prefix="mlops-labs-"))
         _forget_mlflow()
         os.environ.update(environment(item.parent.labs_workspace))
+        if _is_to_be_cold(item):
+            with _cold():
+                return (yield)
     elif item.get_closest_marker("lesson"):
         _forget_mlflow()
+    return (yield)
 
 
 @pytest.hookimpl(trylast=True)
@@ -87,16 +94,32 @@ def _is_cell(item) -> bool:
     return type(item.parent).__name__ == "IPyNbFile"
 
 
+def _is_to_be_cold(item) -> bool:
+    return _slug(item.path) in os.environ.get(COLD, "").split()
+
+
+@contextmanager
+def _cold() -> Iterator[None]:
+    """Kernels that the block starts are cold; those that live, and later ones, stay as they are."""
+    before = os.environ.get(policy.KERNELS, "")
+    os.environ[policy.KERNELS] = "cold"
+    try:
+        yield
+    finally:
+        os.environ[policy.KERNELS] = before
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """Let each report say which lesson it belongs to and how it was run."""
+    """Let each report say which lesson it belongs to and what it is a run of."""
     report = (yield).get_result()
     marker = item.get_closest_marker("lesson")
     if marker:
-        runner = marker.kwargs.get("runner", "papermill")
-        report.user_properties.append(("lesson", (marker.args[0], runner)))
+        runs = [marker.kwargs.get("runner", "papermill")]
+        report.user_properties.append(("lesson", (marker.args[0], runs)))
     elif _is_cell(item):
-        report.user_properties.append(("lesson", (_slug(item.path), "nbval")))
+        runs = ["nbval", "cold"] if _is_to_be_cold(item) else ["nbval"]
+        report.user_properties.append(("lesson", (_slug(item.path), runs)))
 
 
 class Results:
@@ -111,15 +134,16 @@ class Results:
             if name == "lesson":
                 self.add(*value, report)
 
-    def add(self, slug, runner, report):
-        """Count the seconds; one failure anywhere makes the runner's outcome `failed`."""
+    def add(self, slug, runs, report):
+        """Count the seconds; one failure anywhere makes the outcome of each of `runs` `failed`."""
         lesson = self.lessons.setdefault(slug, {"seconds": 0.0})
         lesson["seconds"] += report.duration
         if report.failed:
-            lesson[runner] = "failed"
+            lesson.update(dict.fromkeys(runs, "failed"))
             lesson.setdefault("first_failure", report.nodeid)
         elif report.when == "call":
-            lesson.setdefault(runner, report.outcome)
+            for run in runs:
+                lesson.setdefault(run, report.outcome)
 
     def pytest_terminal_summary(self, terminalreporter):
         """Print the table of lessons."""
@@ -127,11 +151,11 @@ class Results:
             return
         terminalreporter.section("lessons")
         width = max(map(len, self.lessons))
-        runners = ("nbval", "papermill", "cold")
-        heads = "  ".join(f"{runner:9}" for runner in runners)
+        runs = ("nbval", "papermill", "cold")
+        heads = "  ".join(f"{run:9}" for run in runs)
         terminalreporter.line(f"{'lesson':{width}}  {heads}  seconds")
         for slug, lesson in sorted(self.lessons.items()):
-            outcomes = "  ".join(f"{lesson.get(runner, '-'):9}" for runner in runners)
+            outcomes = "  ".join(f"{lesson.get(run, '-'):9}" for run in runs)
             terminalreporter.line(f"{slug:{width}}  {outcomes}  {lesson['seconds']:7.1f}")
         if started := policy.summary(Path(os.environ.get(policy.LOG, os.devnull))):
             terminalreporter.line(f"kernels: {started}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from labs.kit import material
 
 REPORT = "LABS_LESSON_REPORT"  # environment variable: where pytest's plugin leaves its report
+COLD = "LABS_COLD_LESSONS"  # environment variable: nbval runs these in a cold kernel
 PACKAGES = ("mlflow", "scikit-learn", "pandas", "numpy")  # versions a reader asks for
 
 

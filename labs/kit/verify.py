@@ -16,7 +16,6 @@ from labs.kit.errors import UserError
 from labs.kit.warm import policy
 from labs.kit.warm.use import kernels, test_server
 
-COLD = "LABS_COLD_LESSONS"  # environment variable: these run in a cold kernel too
 RELEASE = "LABS_RELEASE"  # environment variable: papermill runs the release parameters too
 # Runs of single lessons load the plugins that they name; a fork has imported them before.
 QUIET = ("--disable-plugin-autoload", "-W", "ignore:Module already imported")
@@ -31,9 +30,10 @@ def run(
 ) -> int:
     """Run the tests of the whole kit, or of the lessons `slugs` only; pytest's exit code.
 
-    `release` runs papermill's further parameter sets as well, `cold` starts every
-    kernel the usual way, `changed` chooses the lessons that have not passed as they
-    are now; `extra` goes to pytest. The outcome of each lesson is recorded.
+    What no cold kernel has passed as it is now runs in one under nbval. `release` runs
+    papermill's further parameter sets as well, and each lesson once more, cold, byte for
+    byte; `cold` starts every kernel the usual way, `changed` chooses the lessons that have
+    not passed as they are now, all warm; `extra` goes to pytest. The outcome is recorded.
     """
     _require_test_tools()
     course = manifest.read()
@@ -48,10 +48,10 @@ def run(
         print(f"Changed: {', '.join(lesson.slug for lesson in lessons)}", flush=True)
     proven = set() if cold else record.passed_cold(states)
     unproven = [one.slug for one in lessons or course.notebooks if one.slug not in proven]
-    asked = {RELEASE: "1" if release else "", COLD: "" if changed else " ".join(unproven)}
+    asked = {RELEASE: "1" if release else "", record.COLD: "" if changed else " ".join(unproven)}
     code = _tested(lessons, asked, states, extra or [], cold)
     if changed and not code:
-        print("Before a release, or in CI, labs test runs what is new in a cold kernel too.")
+        print("Before a release, or in CI, labs test runs what is new in a cold kernel.")
     return code
 
 
