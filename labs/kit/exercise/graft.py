@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import nbformat
 from nbformat import NotebookNode
 
-from labs.kit.exercise.stub import is_answer, names
+from labs.kit.exercise.stub import NO_PYTHON, is_answer, names
 
 KEPT = "kept"  # tag of a cell that was the learner's and has no place of its own any more
 
@@ -139,7 +139,7 @@ def _imports(source: str) -> set[str]:
     """The imports at the top level of a cell, a line each."""
     try:
         body = ast.parse(source).body
-    except (SyntaxError, ValueError):
+    except NO_PYTHON:
         return set()
     return {ast.unparse(node) for node in body if isinstance(node, ast.Import | ast.ImportFrom)}
 
