@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +17,7 @@ from labs.kit.exercise.criteria import Criterion, load
 from labs.kit.exercise.judge import Result, judge
 from labs.kit.exercise.stub import PROSE_ID, prose_name_of
 from labs.kit.grading import limits as limits_module
-from labs.kit.grading import remote, sandbox, tiers
+from labs.kit.grading import sandbox, tiers
 from labs.kit.grading.remote import Answers, Ended, Session
 from labs.kit.grading.verdict import Job, Mark, Verdict, gravest
 from labs.kit.warm.client import NoFork
@@ -31,9 +32,14 @@ def limits() -> dict[str, float]:
 
 
 def grade_all(
-    jobs: Iterable[Job], workers: int = 0, trust: bool = False
+    jobs: Iterable[Job],
+    workers: int = 0,
+    trust: bool = False,
+    allowed: dict[str, float] | None = None,
 ) -> Iterator[tuple[Job, Verdict]]:
     """Each job with its verdict, as they are done; `workers` at once (default: one a core).
+
+    `allowed` are the limits, if others than the usual ones.
 
     A bad submission never raises. Raises UserError where nothing isolates submissions
     and the mentor does not `trust` them.
@@ -42,6 +48,7 @@ def grade_all(
     if not jobs:
         return
     with tiers.best(_modules({job.exercise for job in jobs}), trust) as (place, tier):
+        place = replace(place, limits=allowed or limits())
         count = min(workers or os.cpu_count() or 1, len(jobs))
         for exercise in {job.exercise for job in jobs}:
             criteria(exercise)  # once, before the workers fork
@@ -197,7 +204,7 @@ class _Grading:
         """A new process in which the cells have run, as far as they do."""
         self._finish()
         self.starts += 1
-        self.session = self.place.session(self._limits())
+        self.session = self.place.session(self._left())
         for number, cell in enumerate(self.job.cells, 1):
             try:
                 self._cell(cell, cell["cell"] or f"number {number}, of the learner's own")
@@ -209,10 +216,10 @@ class _Grading:
                 self.starts = STARTS  # it would end there again
                 return
 
-    def _limits(self) -> dict[str, float]:
+    def _left(self) -> dict[str, float]:
         """The limits; every start of one submission takes from the same time."""
-        left = limits()["total_seconds"] - (time.monotonic() - self.began)
-        return limits() | {"total_seconds": max(left, 1.0)}
+        left = self.place.limits["total_seconds"] - (time.monotonic() - self.began)
+        return self.place.limits | {"total_seconds": max(left, 1.0)}
 
     def _cell(self, cell: dict[str, str], where: str) -> None:
         if cell["kind"] != "code":
@@ -241,9 +248,9 @@ class _Grading:
         if self.session.ended:
             return Result(one, "failed", f"nothing can be asked: {self.session.ended.why}")
         answers = Answers(self.session, self.job.parameters)
-        seconds = self.session.limits["call_seconds"]
+        seconds = self.place.limits["call_seconds"] + self.place.limits["grace_seconds"]
         try:
-            (result,) = judge([one], answers, self.job.seed, seconds + remote.GRACE)
+            (result,) = judge([one], answers, self.job.seed, seconds)
         except Ended:
             result = Result(one, "failed")
         if ended := self.session.ended:

@@ -10,7 +10,6 @@ import importlib
 import json
 import os
 import sys
-import time
 import types
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +24,7 @@ METHODS = {
     "Registry": ("versions", "alias", "events", "predict"),
     "Service": ("get", "post"),
 }
+ROOM = 200_000  # bytes of a message beside the answer: what was printed
 FOLDERS = ("HOME", "TMPDIR", "IPYTHONDIR", "MPLCONFIGDIR", "LABS_WORKSPACE")  # variables
 SILENT = ("check", "hint", "solution", "show_exercises")  # of labs.kit.exercise, while graded
 
@@ -107,20 +107,18 @@ def write(stream: BinaryIO, message: bytes) -> None:
 
 def _answered(learner: "Learner", question: list) -> dict[str, Any]:
     """What `question` comes to: its value, or the error it ended in, and what was printed."""
-    name, *given = question
-    began = time.perf_counter()
+    number, name, *given = question
     with exercise_limits.printing() if name in ("call", "use") else _as_it_is() as printed:
         try:
             answer = {"value": getattr(learner, name)(*given)}
-            wire.encode(answer)
+            wire.encode(answer, int(learner.limits["answer"]) - ROOM)
         except exercise_limits.TooLong:
             answer = {"late": True}
         except wire.Unfit as error:
             answer = {"raised": ["ValueError"], "said": f"what came back: {error}"}
         except BaseException as error:
             answer = _told(error)
-    answer["seconds"] = time.perf_counter() - began
-    return answer | ({"printed": printed.text()} if printed else {})
+    return answer | {"to": number} | ({"printed": printed.text()} if printed else {})
 
 
 @contextlib.contextmanager
@@ -143,13 +141,13 @@ class Learner:
     """What the judge may ask. `limits` are those of `labs.kit.grading.limits`."""
 
     def __init__(self, limits: dict):
-        self._limits = limits
+        self.limits = limits
         self._shell = _shell()
         self._open: dict[str, tuple[contextlib.ExitStack, Any]] = {}
 
     def cell(self, source: str) -> dict[str, str] | None:
         """Run one cell; the kind of its error and what it says, if it raised."""
-        with exercise_limits.seconds(self._limits["cell_seconds"]):
+        with exercise_limits.seconds(self.limits["cell_seconds"]):
             result = self._shell.run_cell(source)
         sys.stdout.flush()
         error = result.error_before_exec or result.error_in_exec
@@ -172,7 +170,7 @@ class Learner:
 
     def call(self, name: str, args: list, named: dict) -> Any:
         """What a function of the learner's returns."""
-        with exercise_limits.seconds(self._limits["call_seconds"]):
+        with exercise_limits.seconds(self.limits["call_seconds"]):
             return self._shell.user_ns[name](*args, **named)
 
     def open(self, kind: str, name: str) -> None:
@@ -180,7 +178,7 @@ class Learner:
         from labs.kit.exercise import kinds
 
         stack = contextlib.ExitStack()
-        with exercise_limits.seconds(self._limits["call_seconds"]):
+        with exercise_limits.seconds(self.limits["call_seconds"]):
             opened = getattr(kinds, kind).of(self._shell.user_ns[name], name)
             self._open[name] = stack, stack.enter_context(opened)
 
@@ -188,7 +186,7 @@ class Learner:
         """What a method of an opened answer returns."""
         if method not in METHODS[kind]:
             raise ValueError(f"a {kind} has no {method}")
-        with exercise_limits.seconds(self._limits["call_seconds"]):
+        with exercise_limits.seconds(self.limits["call_seconds"]):
             return getattr(self._open[name][1], method)(*args, **named)
 
     def close(self, name: str) -> None:

@@ -13,7 +13,7 @@ from labs.kit.exercise import kinds
 from labs.kit.exercise.limits import TooLong
 from labs.kit.grading import inside, wire
 
-GRACE = 3.0  # seconds beyond a limit that the other process keeps itself
+GRACE = 3.0  # seconds for a process to end
 REMOTE = ("Model", "Registry", "Service")
 
 
@@ -43,6 +43,7 @@ class Session:
         self.process, self.limits = process, limits
         self.ended: Ended | None = None
         self.seconds = 0.0
+        self.asked = 0
         self.deadline = time.monotonic() + limits["total_seconds"]
         self.printed = bytearray()
         self.dropped = 0
@@ -55,20 +56,27 @@ class Session:
         """The answer to one question. Raises Ended if there is none in time."""
         if self.ended:
             raise self.ended
-        message = wire.encode(list(question))
-        left = min(seconds + GRACE, self.deadline - time.monotonic())
+        began = time.monotonic()
         try:
-            self._sent.put(message)
+            return self._asked(question, seconds)
+        except TooLong:  # the judge's own limit; the answer may come yet, and be the wrong one
+            self.end("timed out", self._late(seconds))
+            raise
+        finally:
+            self.seconds += time.monotonic() - began
+
+    def _asked(self, question: tuple, seconds: float) -> dict[str, Any]:
+        self.asked += 1
+        self._sent.put(wire.encode([self.asked, *question]))
+        left = min(seconds + self.limits["grace_seconds"], self.deadline - time.monotonic())
+        try:
             came = self._came.get(timeout=max(left, 0.01))
         except queue.Empty:
             raise self.end("timed out", self._late(seconds)) from None
-        except TooLong:
-            self.end("timed out", self._late(seconds))
-            raise
         if isinstance(came, Exception):
             raise self.end(*self._how(came))
-        seconds = came.get("seconds")
-        self.seconds += seconds if type(seconds) is float and seconds > 0 else 0.0
+        if came.get("to") != self.asked:
+            raise self.end("crashed", "it answered what it had not been asked")
         return came
 
     def _late(self, seconds: float) -> str:
@@ -169,6 +177,8 @@ class Answers(Mapping):
             return self._given[name]
         came = self._value("get", name)
         kind = came.get("is") if type(came) is dict else None
+        if kind not in ("missing", "function", "value"):
+            raise self._session.end("crashed", "it answered something else than it was asked")
         if kind == "missing":
             raise KeyError(name)
         return self._function(name) if kind == "function" else came.get("value")

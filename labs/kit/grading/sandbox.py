@@ -49,10 +49,11 @@ class Sandbox:
     env: dict[str, str] = field(default_factory=dict)
     modules: tuple[str, ...] = ()
     shared: bool = False
+    limits: dict[str, float] = field(default_factory=all_limits)
 
     def session(self, limits: dict[str, float] | None = None) -> Session:
         """A new process for one submission. Raises NoFork if the server gives none."""
-        chosen = limits or all_limits()
+        chosen = limits or self.limits
         start = self._fork if self.address else self._spawn
         return Session(start(chosen), chosen)
 

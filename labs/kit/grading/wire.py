@@ -53,7 +53,7 @@ class Opaque:
     __hash__ = None
 
 
-def encode(value: Any) -> bytes:
+def encode(value: Any, longest: int = LONGEST) -> bytes:
     """`value` as one message. Raises Unfit if it is too large or too deep."""
     blobs: list[bytes] = []
     try:
@@ -61,8 +61,8 @@ def encode(value: Any) -> bytes:
     except RecursionError:
         raise Unfit("it is nested too deep") from None
     body = b"".join(blobs)
-    if len(text) + len(body) > LONGEST:
-        raise Unfit(f"it has {len(text) + len(body):,} bytes; at most {LONGEST:,} are read")
+    if len(text) + len(body) > longest:
+        raise Unfit(f"it has {len(text) + len(body):,} bytes; at most {longest:,} are read")
     return HEAD.pack(len(text), len(body)) + text + body
 
 
