@@ -113,10 +113,13 @@ def test_points_of_a_person_come_with_their_comment(classroom):
 def test_every_outcome_has_words(classroom):
     assert set(OUTCOMES) == set(KNOWN)
     for outcome in ("unreadable", "crashed", "out of memory", "timed out", "failed"):
-        graded(classroom, "ada", verdict(outcome=outcome, why="cell 3 of 9"))
+        why = "the file is empty" if outcome == "unreadable" else "a hidden one: CANARY"
+        graded(classroom, "ada", verdict(outcome=outcome, why=why, errors=("cell 3 of 9",)))
         for content in written(classroom):
-            assert OUTCOMES[outcome] in content and "Cell 3 of 9." in content
+            assert OUTCOMES[outcome] in content and "cell 3 of 9" in content
+            assert ("The file is empty." in content) == (outcome == "unreadable")
             assert "Not graded yet" in content and "What to do next" in content
+            assert "CANARY" not in content
 
 
 def test_the_page_asks_nobody_and_is_accessible(browser, classroom):  # noqa: F811

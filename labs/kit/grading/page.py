@@ -86,9 +86,9 @@ def prose(words: str) -> str:
     return BACKTICKS.sub(r"<code>\1</code>", html.escape(line(words), quote=False))
 
 
-def code(words: str) -> str:
+def code(words: str, longest: int = PRINTED) -> str:
     """What a program was given, gave or printed, as HTML, line by line."""
-    return html.escape(cleaned(words), quote=False)
+    return html.escape(cleaned(words, longest), quote=False)
 
 
 def line(words: str) -> str:

@@ -101,9 +101,13 @@ class Feedback:
 
     @property
     def outcome(self) -> str:
-        """How it went, in a sentence or two."""
+        """How it went, in a sentence or two.
+
+        Of the verdict's own reasons only that of an unreadable file is told: the others
+        stand at cells and criteria, where a hidden one keeps them.
+        """
         outcome = self.grade.outcome
-        why = seen.sentence(self.grade.verdict.why) if outcome in TRY_AGAIN else ""
+        why = seen.sentence(self.grade.verdict.why) if outcome == "unreadable" else ""
         return f"{OUTCOMES.get(outcome, seen.sentence(outcome))} {why}".strip()
 
     @property
