@@ -127,7 +127,9 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**os.environ, **environment(folder), "PATH": _path()}
 
 
-def _launch(folder: Path, port: int, kernels: dict[str, str]) -> subprocess.Popen:
+def _launch(
+    folder: Path, port: int, kernels: dict[str, str], book: bool = True
+) -> subprocess.Popen:
     settings = folder / ".labs" / "lab-settings"
     settings.mkdir(parents=True, exist_ok=True)
     (settings / "overrides.json").write_text(json.dumps(LAB_SETTINGS), encoding="utf-8")
@@ -150,7 +152,8 @@ def _launch(folder: Path, port: int, kernels: dict[str, str]) -> subprocess.Pope
         command.append(f"--ServerApp.terminado_settings={{'shell_command': ['{shell}']}}")
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
-    _build_book_meanwhile()
+    if book:
+        _build_book_meanwhile()
     with open(_log(folder), "w", encoding="utf-8") as log:
         return subprocess.Popen(
             command,
