@@ -145,7 +145,7 @@ class _Run:
             for job in jobs:
                 self._send([job])
             return
-        from labs.kit.grading.grade import _unjudged
+        from labs.kit.grading.grade import unjudged
 
         why = f"workers ended while they graded it ({type(error).__name__}); grade it again"
-        yield jobs[0], _unjudged(jobs[0], why, "")
+        yield jobs[0], unjudged(jobs[0], why, "")

@@ -6,8 +6,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -47,12 +47,28 @@ def grade_all(
     jobs = list(jobs)
     if not jobs:
         return
-    with tiers.best(_modules({job.exercise for job in jobs}), trust) as (place, tier):
+    with opened({job.exercise for job in jobs}, workers, trust, allowed) as grade:
+        yield from grade(jobs)
+
+
+@contextmanager
+def opened(
+    exercises: Iterable[str],
+    workers: int = 0,
+    trust: bool = False,
+    allowed: dict[str, float] | None = None,
+) -> Iterator[Callable[[list[Job]], Iterator[tuple[Job, Verdict]]]]:
+    """What grades jobs of `exercises`, batch after batch in one sandbox; else as `grade_all`."""
+    exercises = set(exercises)
+    with tiers.best(_modules(exercises), trust) as (place, tier):
         place = replace(place, limits=allowed or limits())
-        count = min(workers or os.cpu_count() or 1, len(jobs))
-        for exercise in {job.exercise for job in jobs}:
+        for exercise in exercises:
             criteria(exercise)  # once, before the workers fork
-        yield from _spread(jobs, place, tier.name, count)
+
+        def grade(jobs: list[Job]) -> Iterator[tuple[Job, Verdict]]:
+            return _spread(jobs, place, tier.name, min(workers or os.cpu_count() or 1, len(jobs)))
+
+        yield grade
 
 
 def tier(trust: bool = True) -> tiers.Tier:
@@ -125,7 +141,7 @@ class _Judge:
         except (EOFError, OSError):
             self.end()
             self.begin()
-            return job, _unjudged(job, "the judge's own process ended; grade it again", name)
+            return job, unjudged(job, "the judge's own process ended; grade it again", name)
 
     def end(self) -> None:
         """Stop the process."""
@@ -156,13 +172,14 @@ def grade_one(job: Job, place: sandbox.Sandbox, name: str) -> Verdict:
     try:
         return _Grading(job, place, name).verdict()
     except NoFork as error:
-        return _unjudged(job, f"the sandbox gave no process ({error}); grade it again", name)
+        return unjudged(job, f"the sandbox gave no process ({error}); grade it again", name)
     except Exception as error:
         text = f"the grader broke ({type(error).__name__}: {error}); tell whoever maintains it"
-        return _unjudged(job, text, name)
+        return unjudged(job, text, name)
 
 
-def _unjudged(job: Job, why: str, name: str) -> Verdict:
+def unjudged(job: Job, why: str, name: str) -> Verdict:
+    """The verdict on a job that the grader itself could not judge, in the tier `name`."""
     marks = tuple(_mark(Result(one, "broken", why)) for one in criteria(job.exercise))
     return Verdict("needs a person", why, marks, tier=name)
 

@@ -152,14 +152,12 @@ def main() -> None:
 
 def _answers(setup: dict[str, Any], processes: int) -> Iterator[dict]:
     """What is said about each batch that comes."""
-    from labs.kit.grading import grade, tiers
+    from labs.kit.grading.grade import opened
 
-    slugs = slugs_of(setup["holds"])
     try:
-        with tiers.best(grade._modules(slugs), setup["trust"]) as (place, tier):
+        with opened(slugs_of(setup["holds"]), processes, setup["trust"]) as grade:
             for line in sys.stdin:
-                jobs = [_job(one) for one in json.loads(line)]
-                done = grade._spread(jobs, place, tier.name, min(processes, len(jobs)))
+                done = grade([_job(one) for one in json.loads(line)])
                 yield {"done": [[job.key, verdict.as_data()] for job, verdict in done]}
     except UserError as error:
         for _ in sys.stdin:
