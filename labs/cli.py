@@ -6,6 +6,7 @@ from pathlib import Path
 
 import labs
 from labs.kit.errors import UserError
+from labs.kit.grading import arguments
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
     _add_server(following)
 
     _add_exercises(command)
+    arguments.add(command, _add_server)
 
     stopped = command("stop", "Stop the JupyterLab that runs in your workspace.", _stop)
     _add_workspace(stopped)

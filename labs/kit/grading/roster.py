@@ -65,9 +65,10 @@ def _learner(row: dict[str, str]) -> Learner | None:
         return None
     if "student" in row and name.count(",") == 1:  # Canvas sorts by it: Lovelace, Ada
         name = " ".join(part.strip() for part in reversed(name.split(",")))
-    email = _first(row, EMAILS)
-    login = _first(row, IDS).partition("@")[0]
-    return Learner(learner_id(login or name), name, email, _first(row, NUMBERS))
+    login = _first(row, IDS)
+    email = _first(row, EMAILS) or (login if "@" in login else "")
+    key = learner_id(login.partition("@")[0] or name)
+    return Learner(key, name, email, _first(row, NUMBERS))
 
 
 def _first(row: dict[str, str], columns: tuple[str, ...]) -> str:
