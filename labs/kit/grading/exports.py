@@ -1,6 +1,7 @@
 """The gradebook as CSV: in Moodle's columns, in those of Canvas, and with all that is known."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,10 +40,12 @@ def export(
 def _columns(rows: list[Row], each: bool) -> dict[str, set[str]]:
     """The columns by name, each with the exercises that it sums."""
     titles = {one.slug: one.title for one in manifest.read().exercises}
+    shared = [title for title, count in Counter(titles.values()).items() if count > 1]
     found: dict[str, set[str]] = {}
     for row in rows:
-        name = titles.get(row.exercise, row.exercise) if each else row.assignment
-        found.setdefault(name, set()).add(row.exercise)
+        title = titles.get(row.exercise, row.exercise)
+        alone = row.exercise if title in shared else title
+        found.setdefault(alone if each else row.assignment, set()).add(row.exercise)
     return found
 
 
