@@ -217,6 +217,7 @@ def _shell() -> Any:
     InteractiveShell.ask_exit = lambda self: None
     shell = InteractiveShell.instance(config=config)
     shell.showtraceback = types.MethodType(_show_traceback, shell)
+    shell.displayhook.write_output_prompt = lambda: None  # the feedback shows values alone
     exercise = importlib.import_module("labs.kit.exercise")
     for name in SILENT:
         setattr(exercise, name, _silent)

@@ -292,7 +292,8 @@ def _names(node: dict, body: _Body, depth: int) -> list:
 
 def _read_index(node: dict, body: _Body, depth: int) -> pd.Index:
     (name,) = _names(node, body, depth)
-    return pd.Index(_value(node["v"], body, depth), name=name)
+    values = _value(node["v"], body, depth)
+    return pd.Index(values, dtype=values.dtype, name=name)  # or pandas guesses another
 
 
 def _read_range_index(node: dict, body: _Body, depth: int) -> pd.Index:
@@ -307,7 +308,8 @@ def _read_levels(node: dict, body: _Body, depth: int) -> pd.Index:
 
 def _read_series(node: dict, body: _Body, depth: int) -> pd.Series:
     index, name = _value(node["i"], body, depth), _value(node["name"], body, depth)
-    return pd.Series(_value(node["v"], body, depth), index=index, name=name)
+    values = _value(node["v"], body, depth)
+    return pd.Series(values, index=index, dtype=values.dtype, name=name)
 
 
 def _read_frame(node: dict, body: _Body, depth: int) -> pd.DataFrame:
@@ -315,7 +317,8 @@ def _read_frame(node: dict, body: _Body, depth: int) -> pd.DataFrame:
     parts = dict(enumerate(_values(node["v"], body, depth)))
     if len(parts) != len(columns) or any(len(part) != len(index) for part in parts.values()):
         raise Unfit("a table has an impossible shape")
-    frame = pd.DataFrame(parts, index=index)
+    kept = {at: pd.Series(part, index=index, dtype=part.dtype) for at, part in parts.items()}
+    frame = pd.DataFrame(kept, index=index)
     frame.columns = columns
     return frame
 
