@@ -105,6 +105,18 @@ def test_a_worker_with_other_checks_is_refused(scheduler, workers, kits):
         checks.write_text(before, encoding="utf-8")
 
 
+def test_a_cluster_that_has_lost_its_workers_keeps_what_was_graded(scheduler, workers, monkeypatch):
+    monkeypatch.setattr(cluster, "PATIENCE", 0.5)
+    monkeypatch.setattr(cluster, "LOOK_SECONDS", 0.5)
+    jobs = [job(number, PAUSE + WRONG["always_zero"]) for number in range(9)]
+    graded = cluster.grade_all(jobs, scheduler.scheduler_address)
+    first, verdict = next(graded)
+    assert first in jobs and verdict.earned == 0
+    workers[1].send_signal(signal.SIGKILL)
+    with pytest.raises(UserError, match=r"has lost its workers. What was graded is kept: start it"):
+        list(graded)
+
+
 def test_it_says_what_differs():
     ours = {"labs": "0.2.0 aa", "Python": "3.12.1", "lock": "bb", "checks of x": "cc"}
     assert worker.difference("tcp://1", dict(ours), ours) == ""
