@@ -3,9 +3,7 @@
 import re
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from browser import browser, watched  # noqa: F401  a fixture
-from graded_class import RECORD, SLUG, graded, mark, new_class, verdict, waiting
+from graded_class import SLUG, graded, mark, new_class, verdict, waiting
 
 from labs.kit.grading import feedback, record
 from labs.kit.grading.told import OUTCOMES
@@ -120,30 +118,3 @@ def test_every_outcome_has_words(classroom):
             assert ("The file is empty." in content) == (outcome == "unreadable")
             assert "Not graded yet" in content and "What to do next" in content
             assert "CANARY" not in content
-
-
-def test_the_page_asks_nobody_and_is_accessible(browser, classroom):  # noqa: F811
-    broken = {"earned": None, "outcome": "broken", "title": "The champion deserves it"}
-    hidden = {"public": False, "objective": RECORD, "why": "a lean of 0.2 must be refused"}
-    marks = mark(), mark("part", 1, 3), mark("no", 0, called="f(1)", came="2", why="`f` is 3")
-    marks += mark("hidden", 0, **hidden), mark("broken", **broken), waiting()
-    found = verdict(
-        *marks,
-        outcome="needs a person",
-        errors=("cell answer-gate raised NameError: name 'held' is not defined",),
-        printed="800 cars are held back\n" * 30,
-        texts={"explains_the_refusal": "Dear colleagues in Lund, " * 30},
-    )
-    graded(classroom, "ada", found)
-    feedback.write_all(classroom)
-    address = (classroom.feedback / "ada" / f"{SLUG}.html").as_uri()
-    for scheme in ("light", "dark"):
-        small = {"width": 360, "height": 740}
-        with watched(browser, color_scheme=scheme, viewport=small) as visit:
-            visit.page.goto(address)
-            for summary in visit.page.locator("summary").all():
-                summary.click()
-            assert visit.page.evaluate("document.documentElement.scrollWidth") <= 360
-            violations = Axe().run(visit.page).response["violations"]
-            assert [one["id"] for one in violations] == []
-            assert visit.outside == [] and visit.wrong == []

@@ -48,12 +48,12 @@ pre, .text { background: var(--box); border-radius: 0.4rem; padding: 0.6rem 0.8r
   margin: 0.5rem 0; overflow-wrap: anywhere; }
 .text { white-space: pre-wrap; }
 summary { cursor: pointer; color: var(--link); padding: 0.2rem 0; }
-table { border-collapse: collapse; width: 100%; font-size: 0.95rem; }
+table { border-collapse: collapse; width: 100%; font-size: 0.95rem; overflow-wrap: break-word; }
 th, td { text-align: left; vertical-align: top; padding: 0.35rem 0.7rem 0.35rem 0;
   border-bottom: 1px solid var(--line); }
 th { font-weight: 600; } caption { text-align: left; color: var(--soft); padding: 0.3rem 0; }
-.number { text-align: right; white-space: nowrap; }
-.wider { overflow-x: auto; }
+th[scope=row] { min-width: 9rem; } td.number { white-space: nowrap; } .number { text-align: right; }
+.wider { overflow-x: auto; margin: 0.5rem 0; }
 mark { background: var(--mark); color: inherit; }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 @media (max-width: 34rem) { dl { grid-template-columns: 1fr; gap: 0; } dd { margin-bottom: 0.4rem; }
