@@ -29,6 +29,11 @@ FOLDERS = ("HOME", "TMPDIR", "IPYTHONDIR", "MPLCONFIGDIR", "LABS_WORKSPACE")  # 
 SILENT = ("check", "hint", "solution", "show_exercises")  # of labs.kit.exercise, while graded
 
 
+def prepare() -> None:
+    """Make the shell that every fork will have of its own; for the grading server only."""
+    _shell()
+
+
 def become(request: Any, ready: Callable[[], None]) -> int:
     """Be the process of one submission, shut in; for a fork of the grading server only."""
     from labs.kit.grading import confine
@@ -40,6 +45,8 @@ def become(request: Any, ready: Callable[[], None]) -> int:
         os._exit(code)  # the one that watches
     os.environ.update(dict.fromkeys(FOLDERS, config["scratch"]))
     os.chdir(config["scratch"])
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed()  # the server drew for all of its forks
     ready()
     return serve(reading, writing, config["limits"])
 
@@ -205,10 +212,12 @@ class Learner:
 
 
 def _shell() -> Any:
-    """A shell as in a notebook, without history and colours; its `exit` ends nothing."""
+    """The shell: as in a notebook, without history and colours; its `exit` ends nothing."""
     from IPython.core.interactiveshell import InteractiveShell
     from traitlets.config import Config
 
+    if InteractiveShell.initialized():
+        return InteractiveShell.instance()
     config = Config()
     config.HistoryManager.enabled = False
     config.InteractiveShell.colors = "nocolor"

@@ -20,6 +20,7 @@ from labs.kit.grading.remote import Session
 from labs.kit.warm import client, preload, protocol, starting
 
 CHILD = "labs.kit.grading.inside:become"
+KERNELS = ("ipykernel", "debugpy", "git", "tornado", "zmq", "IPython.extensions")  # theirs alone
 NEEDED = ("labs.kit.exercise.kinds", "labs.kit.exercise.serving", "py_landlock", "uvicorn")
 NEEDED += ("IPython.core.interactiveshell", "pandas", "numpy", "http.client", "sqlite3")
 
@@ -205,4 +206,5 @@ def _end(process: subprocess.Popen, lifeline: int) -> None:
 
 def libraries(notebooks: list[Path]) -> list[str]:
     """What a grading server imports: what the notebooks of the exercises do, and what that uses."""
-    return [*preload.LATE, *preload.imported_by(notebooks)]
+    late = [f"?{name}" for name in preload.LATE if not name.startswith(KERNELS)]
+    return [*preload.imported_by(notebooks), *late]

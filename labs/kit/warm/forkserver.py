@@ -260,7 +260,8 @@ def main() -> None:
     _forget_folder()
     gc.disable()  # nothing that is imported is garbage; forks switch it on again
     preload.load([config["function"].split(":")[0], *config["modules"]])
-    importlib.import_module(config["function"].split(":")[0])
+    module = importlib.import_module(config["function"].split(":")[0])
+    getattr(module, "prepare", lambda: None)()  # what every fork would make again
     kept = {listener.fileno(), *([] if server.lifeline is None else [server.lifeline])}
     require_safe(kept)
     gc.collect()

@@ -117,15 +117,18 @@ def load(names: Iterable[str]) -> None:
     """Import what of `names` can be imported, as it would be in a kernel; compute nothing.
 
     A name that is no module (a class, a package that is not installed) is passed
-    over: the cell that needs it says so.
+    over: the cell that needs it says so. `?name` is imported only if another part of
+    its package has been.
     """
     before = os.environ.get("MPLBACKEND")
     os.environ["MPLBACKEND"] = INLINE
     builtins.get_ipython = lambda: SimpleNamespace(kernel=True)  # pandas asks at its import
     try:
         for name in names:
-            if name not in NEVER:
-                _import(name)
+            if name.startswith("?") and name[1:].partition(".")[0] not in sys.modules:
+                continue
+            if (plain := name.removeprefix("?")) not in NEVER:
+                _import(plain)
     finally:
         del builtins.get_ipython
         if before is None:
