@@ -14,7 +14,8 @@ import pytest
 from graded_example import CANARY, ZERO, job
 
 from labs.kit import material as real_material
-from labs.kit.grading import grade, tiers
+from labs.kit.errors import UserError
+from labs.kit.grading import grade, sandbox, tiers
 from labs.kit.grading.limits import limits
 
 ROOT = real_material.root()
@@ -381,3 +382,63 @@ def test_a_check_file_is_never_where_answers_run(material):
         came = session.ask("get", "found", seconds=10)
         session.close()
     assert came["value"]["value"] == [False, False, False]
+
+
+@pytest.fixture(scope="module", params=["landlock", "a process"])
+def less(request, material):
+    """Grades one job with less isolation, as where a system offers no more."""
+    means = {
+        "landlock": lambda: sandbox.forked(["numpy"], "landlock"),
+        "a process": lambda: sandbox.spawned(["numpy"]),
+    }
+    with means[request.param]() as place:
+        tier = tiers._tried(place, request.param)
+        assert tier.isolated == (request.param == "landlock"), tier.words()
+        place = replace(place, limits=LIMITS)
+        yield lambda one: grade.grade_one(one, place, tier.name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "honest",
+        "an endless loop that swallows all",
+        "an object that lies",
+        "os._exit in an answer",
+        "3 GB in an answer",
+        "noise on stderr",
+    ],
+)
+def test_with_less_isolation_the_grades_are_the_same(name, less):
+    answers, outcome, points = DESERVED[name]
+    answers = {which: TOP + source for which, source in answers.items()}
+    verdict = less(job(name, **answers))
+    assert (verdict.outcome, verdict.earned) == (outcome, points), verdict
+
+
+def test_without_isolation_nothing_is_graded_unless_trusted(material, monkeypatch):
+    monkeypatch.setattr(
+        tiers, "_means", lambda modules: [("a process of its own", sandbox.spawned(modules))]
+    )
+    with pytest.raises(UserError, match=r"labs grade --trust"):
+        list(grade.grade_all([job()]))
+    ((_, verdict),) = grade.grade_all([job()], trust=True)
+    assert (verdict.earned, verdict.tier) == (6, "a process of its own")
+
+
+def test_a_judge_that_dies_loses_nothing_but_its_own_job(material, monkeypatch):
+    """Two judges at once, one of which is killed in the middle: no grade is lost or given twice."""
+    judged = grade.grade_one
+
+    def deadly(one, *rest):
+        if one.key == "deadly":
+            os._exit(9)
+        return judged(one, *rest)
+
+    monkeypatch.setattr(grade, "grade_one", deadly)  # the judges are forks of this process
+    jobs = [job(f"learner {number}") for number in range(4)]
+    came = {one.key: verdict for one, verdict in grade.grade_all([job("deadly"), *jobs], workers=2)}
+    assert sorted(came) == ["deadly", *(one.key for one in jobs)]
+    assert came["deadly"].outcome == "needs a person"
+    assert came["deadly"].waits and "grade it again" in came["deadly"].why
+    assert [came[one.key].earned for one in jobs] == [6] * 4

@@ -11,10 +11,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from labs.kit.grading import view
+from labs.kit.grading import inside, view
 from labs.kit.grading.limits import limits as all_limits
 from labs.kit.grading.remote import Session
 from labs.kit.warm import client, preload, protocol, starting
@@ -42,6 +43,7 @@ class Sandbox:
 
     `address` is the fork server's; without one, each submission gets a fresh interpreter.
     Where `shared`, the scratch folders of all submissions lie in one folder of the system.
+    `ready` are interpreters that were started before anybody asked.
     """
 
     address: str = ""
@@ -51,6 +53,7 @@ class Sandbox:
     modules: tuple[str, ...] = ()
     shared: bool = False
     limits: dict[str, float] = field(default_factory=all_limits)
+    ready: list[Pipes] = field(default_factory=list)
 
     def session(self, limits: dict[str, float] | None = None) -> Session:
         """A new process for one submission. Raises NoFork if the server gives none."""
@@ -85,29 +88,38 @@ class Sandbox:
         )
 
     def _spawn(self, limits: dict[str, float]) -> Pipes:
-        folder = _folder()
-        config = {"limits": limits, "scratch": folder.name, "modules": self.modules}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "labs.kit.grading.inside", json.dumps(config)],
-            env=os.environ | view.environment(folder.name),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            bufsize=0,
-            start_new_session=True,
-        )
+        pipes = self.ready.pop() if self.ready else _spawned(self.modules)
+        self.ready.append(_spawned(self.modules))  # it imports while this one runs
+        inside.send(pipes.writing, limits)
+        return pipes
 
-        def kill() -> None:
-            _kill_group(process)
-            folder.cleanup()
 
-        return Pipes(
-            process.stdout,
-            process.stdin,
-            process.stderr,
-            kill,
-            lambda seconds: _waited(process, seconds),
-        )
+def _spawned(modules: tuple[str, ...]) -> Pipes:
+    """A fresh interpreter, which imports and then waits for its limits."""
+    folder = _folder()
+    config = {"scratch": folder.name, "modules": modules}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "labs.kit.grading.inside", json.dumps(config)],
+        env=view.environment(folder.name) | _system(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        bufsize=0,
+        start_new_session=True,
+    )
+
+    def kill() -> None:
+        _kill_group(process)
+        folder.cleanup()
+
+    waited = partial(_waited, process)
+    return Pipes(process.stdout, process.stdin, process.stderr, kill, waited)
+
+
+def _system() -> dict[str, str]:
+    """What an interpreter needs of this system's variables, and what tests measure with."""
+    names = ("SYSTEMROOT", "WINDIR", "PATHEXT", "COMSPEC", "DYLD_LIBRARY_PATH", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def _folder(within: str | None = None) -> tempfile.TemporaryDirectory:
@@ -189,7 +201,12 @@ def forked(modules: list[str], within: str) -> Iterator[Sandbox]:
 @contextmanager
 def spawned(modules: list[str]) -> Iterator[Sandbox]:
     """A sandbox without a fork server: a fresh interpreter for each submission."""
-    yield Sandbox(modules=(*NEEDED, *modules))
+    place = Sandbox(modules=tuple([*NEEDED, *modules]))
+    try:
+        yield place
+    finally:
+        while place.ready:
+            place.ready.pop().kill()
 
 
 def _short() -> Path:
