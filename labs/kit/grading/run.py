@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from labs.kit import material, workspace
 from labs.kit.errors import UserError
-from labs.kit.exercise.criteria import FURTHER
 from labs.kit.grading import jobs, record, submission
 from labs.kit.grading.classroom import Classroom
 from labs.kit.grading.gradebook import GRAVE
@@ -68,7 +67,7 @@ def grade(
 
 
 def _refuse_public_edition() -> None:
-    if (material.root() / "exercises" / FURTHER).is_file():
+    if material.is_learner_edition():
         raise UserError(
             "This is the learners' edition of the kit: it holds public checks only. Grade with the "
             "mentors' edition."
@@ -184,7 +183,7 @@ def _graded(jobs: list[Job], how: How) -> Iterator[tuple[Job, Verdict]]:
     if how.cluster:
         from labs.kit.grading import cluster
 
-        yield from cluster.grade_all(jobs, how.cluster)
+        yield from cluster.grade_all(jobs, how.cluster, how.trust)
         return
     from labs.kit.grading import grade as judging
 

@@ -75,5 +75,5 @@ def _beside(name: str, slugs: Iterable[str]) -> str:
         at = name.casefold().find(slug)
         if at >= 0:
             rest = WORKSPACE.sub("", name[:at] + name[at + len(slug) :])
-            return rest.strip(" _-.0123456789")
+            return rest.strip(" _-.")
     return name
