@@ -1,11 +1,16 @@
 """The pages that grading writes, in a real browser: accessible, narrow, and without requests."""
 
+import json
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import browser, watched  # noqa: F401  a fixture
 from graded_class import RECORD, SLUG, graded, mark, new_class, verdict, waiting
 
-from labs.kit.grading import cohort, feedback, reading
+from labs.kit import manifest
+from labs.kit.exercise.desk import fresh_stub
+from labs.kit.exercise.stub import answers
+from labs.kit.grading import cohort, collect, feedback, reading, similar
 
 NARROW = 360  # pixels
 
@@ -27,19 +32,25 @@ def classroom(tmp_path_factory):
     )
     graded(made, "ada", found)
     graded(made, "grace", verdict(mark()))
+    for learner, answer in (("ada", "total = 1\n" * 30), ("grace", "kr = 1\n" * 31)):
+        notebook = fresh_stub(manifest.read().exercise("cost-per-row"))
+        answers(notebook)[0].source = answer
+        (made.inbox / learner).mkdir()
+        (made.inbox / learner / "cost-per-row.ipynb").write_text(json.dumps(notebook))
+    collect.collect(made)
     return made
 
 
 def page_of(classroom, name):
     """The path of a page, freshly written."""
-    if name == "cohort":
-        cohort.show(classroom)
-        return classroom.exports / "cohort.html"
+    if name != "feedback":
+        {"cohort": cohort, "similar": similar}[name].show(classroom)
+        return classroom.exports / f"{name}.html"
     feedback.write_all(classroom)
     return classroom.feedback / "ada" / f"{SLUG}.html"
 
 
-@pytest.mark.parametrize("name", ["feedback", "cohort"])
+@pytest.mark.parametrize("name", ["feedback", "cohort", "similar"])
 def test_pages_are_accessible_and_ask_nobody(browser, classroom, name):  # noqa: F811
     address = page_of(classroom, name).as_uri()
     colours = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
