@@ -43,6 +43,11 @@ def save(path, source, stored, tags=()):
     nbformat.write(new.new_notebook(cells=[cell]), path)
 
 
+def the_cell(path):
+    """The id of the only cell."""
+    return nbformat.read(path, as_version=4).cells[0].id
+
+
 WORKSPACE = "import os; print('in', *os.environ['LABS_WORKSPACE'].rpartition('/'))"
 
 
@@ -52,6 +57,7 @@ def test_drifted_outputs_fail_and_faithful_ones_pass(tmp_path):
     done, report = pytest_on(tmp_path)
     assert done.returncode == 1
     assert report["faithful"]["nbval"] == "passed"
+    assert list(report["faithful"]["cells"]) == [the_cell(tmp_path / "faithful.ipynb")]
     assert report["drifted"]["nbval"] == "failed"
     assert report["drifted"]["first_failure"].endswith("drifted.ipynb::Cell 0")
     assert "faithful" in done.stdout and "papermill" in done.stdout  # the final table
@@ -102,9 +108,12 @@ STATES = {"one": "a1", "two": "b2"}
 
 
 def test_the_record_keeps_lessons_that_did_not_run(recorded):
-    record.add({"one": {"nbval": "passed", "papermill": "passed", "seconds": 1.2}}, STATES)
+    both = {"nbval": "passed", "papermill": "passed", "seconds": 1.2}
+    record.add({"one": {**both, "cells": {"train": 0.523}}}, STATES)
     record.add({"two": {"nbval": "failed", "seconds": 0.5}}, STATES)
+    record.add({"one": both}, STATES)  # by papermill alone, which does not time cells
     found = json.loads(recorded.read_text())
+    assert found["one"]["cells"] == {"train": 0.52} and found["two"]["cells"] == {}
     assert found["one"]["seconds"] == 1.2 and found["one"]["packages"]["mlflow"]
     assert found["two"]["nbval"] == "failed" and found["two"]["papermill"] == "not run"
     assert (found["one"]["state"], found["two"]["state"]) == ("a1", "")

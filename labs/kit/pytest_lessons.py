@@ -120,10 +120,13 @@ def pytest_runtest_makereport(item, call):
     elif _is_cell(item):
         runs = ["nbval", "cold"] if _is_to_be_cold(item) else ["nbval"]
         report.user_properties.append(("lesson", (_slug(item.path), runs)))
+        if call.when == "call":  # before it, the kernel starts
+            cell = item.cell.get("id", str(item.cell_num))
+            report.user_properties.append(("cell", (_slug(item.path), cell)))
 
 
 class Results:
-    """Sums up seconds and outcomes for each lesson and runner."""
+    """Sums up seconds and outcomes for each lesson and runner, and nbval's seconds by cell."""
 
     def __init__(self):
         self.lessons: dict[str, dict] = {}
@@ -133,6 +136,9 @@ class Results:
         for name, value in report.user_properties:
             if name == "lesson":
                 self.add(*value, report)
+            elif name == "cell":
+                slug, cell = value
+                self.lessons[slug].setdefault("cells", {})[cell] = report.duration
 
     def add(self, slug, runs, report):
         """Count the seconds; one failure anywhere makes the outcome of each of `runs` `failed`."""

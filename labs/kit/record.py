@@ -56,6 +56,9 @@ def add(lessons: dict[str, dict], states: dict[str, str]) -> None:
             "nbval": outcome.get("nbval", "not run"),
             "papermill": outcome.get("papermill", "not run"),
             "seconds": round(outcome["seconds"], 1),
+            "cells": {cell: round(took, 2) for cell, took in outcome.get("cells", {}).items()}
+            or before.get("cells", {}),
+            "machine": platform.node(),
             "python": platform.python_version(),
             "platform": f"{platform.system()} {platform.machine()}",
             "packages": {name: importlib.metadata.version(name) for name in PACKAGES},
