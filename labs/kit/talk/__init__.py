@@ -1,0 +1,1 @@
+"""Presenting: talks as data, and decks, handouts and runs of show made from lessons."""
