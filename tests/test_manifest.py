@@ -75,3 +75,41 @@ def test_a_missing_manifest_says_so(tmp_path):
 def test_an_unknown_slug_suggests_the_nearest(tmp_path):
     with pytest.raises(UserError, match="no lesson 'begn'; did you mean 'begin'"):
         read(tmp_path, GOOD).lesson("begn")
+
+
+EXERCISE = """
+[[exercises]]
+slug = "price-it"
+track = "one"
+title = "Price it"
+minutes = 10
+objectives = ["do it alone"]
+points = 3
+hints = ["Begin."]
+parameters = {seed = 2, name = "north"}
+drawn = {seed = [1, 99]}
+"""
+
+
+def test_an_exercise_says_what_is_drawn_for_each_learner(tmp_path):
+    (exercise,) = read(tmp_path, GOOD + EXERCISE).exercises
+    assert exercise.drawn == {"seed": (1, 99)}
+    (exercise,) = read(tmp_path, GOOD + EXERCISE.replace("drawn = {seed = [1, 99]}", "")).exercises
+    assert exercise.drawn == {}
+
+
+@pytest.mark.parametrize(
+    ("drawn", "said"),
+    [
+        ("7", "drawn is 7; write drawn = {seed = [1, 9999]}"),
+        ("{rows = [1, 9]}", "drawn has 'rows', no whole number in parameters; draw one of seed"),
+        ("{name = [1, 9]}", "drawn has 'name', no whole number"),
+        ("{seed = [9, 1]}", "write seed = [1, 9999], lowest and highest"),
+        ("{seed = [1.5, 9]}", "drawn has seed = [1.5, 9]"),
+        ("{seed = 3}", "drawn has seed = 3"),
+    ],
+)
+def test_a_draw_that_cannot_be_made_is_named(tmp_path, drawn, said):
+    with pytest.raises(UserError) as told:
+        read(tmp_path, GOOD + EXERCISE.replace("{seed = [1, 99]}", drawn))
+    assert said in str(told.value)
