@@ -10,11 +10,15 @@ from labs import cli
 from labs.kit import material
 
 
-def commands() -> dict[str, argparse.ArgumentParser]:
-    (subparsers,) = (
-        action for action in cli.parser()._actions if isinstance(action, argparse._SubParsersAction)
-    )
-    return subparsers.choices
+def commands(parser: argparse.ArgumentParser | None = None) -> dict[str, argparse.ArgumentParser]:
+    """Every command by name, also those below another one, as in `class new`."""
+    found = {}
+    for action in (parser or cli.parser())._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, command in action.choices.items():
+                found[name] = command
+                found |= {f"{name} {part}": one for part, one in commands(command).items()}
+    return found
 
 
 @pytest.mark.parametrize("name", commands())
@@ -42,6 +46,10 @@ def test_the_readme_names_the_real_commands():
         (["new", "lesson", "Bad Slug"], "is not a slug"),
         (["start", "--porte", "1"], "unrecognized arguments: --porte"),
         (["strat"], "invalid choice: 'strat'"),
+        (["class"], "PART"),
+        (["class", "nwe"], "invalid choice: 'nwe'"),
+        (["grade", "--workers", "0"], "give 1 to 256"),
+        (["gradebook", "--export", "word"], "invalid choice: 'word'"),
         ([], "COMMAND"),
     ],
 )
