@@ -16,6 +16,7 @@ def classroom(tmp_path):
         graded(made, "ada", verdict(mark(), mark("apart", 0, 2, **APART)), minute=minute)
     graded(made, "grace", verdict(mark(), mark("apart", 2, 2, **APART)))
     graded(made, "grace", verdict(mark("rows")), "cost-per-row", 17)
+    graded(made, "grace", verdict(mark("rows")), "cost-per-row", 18)
     graded(made, "alan", verdict(mark(), waiting(), outcome="needs a person"), minute=5)
     crash = verdict(mark("rows", 0), outcome="crashed", why="it ended by itself")
     graded(made, "mary", crash, "cost-per-row", 500)

@@ -47,6 +47,17 @@ def test_a_wrong_answer_is_told_call_answer_expectation_and_reason(classroom):
     assert "Begin with: The lean is taken from the middle." in page
 
 
+def test_an_error_is_told_once(classroom):
+    raised = {
+        "outcome": "failed",
+        "came": "KeyError: 'x'",
+        "why": "the answer raised KeyError: 'x'",
+    }
+    graded(classroom, "ada", verdict(mark(earned=0, called="leans()", **raised)))
+    for content in written(classroom):
+        assert content.count("KeyError") == 1
+
+
 @pytest.mark.parametrize(
     ("outcome", "why", "shown"),
     [

@@ -50,7 +50,7 @@ class Progress:
     @property
     def worst(self) -> Missed | None:
         """The criterion that most miss, if anybody misses one."""
-        found = max(self.missed, key=lambda one: one.share, default=None)
+        found = max(self.missed, key=lambda one: (one.missed, one.share), default=None)
         return found if found and found.missed else None
 
 

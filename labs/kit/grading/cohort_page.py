@@ -124,7 +124,7 @@ def _stuck(found: Cohort) -> str:
 
 
 def _criteria(one: Progress) -> str:
-    ordered = sorted(one.missed, key=lambda each: -each.share)
+    ordered = sorted(one.missed, key=lambda each: (-each.missed, -each.share))
     rows = "".join(_missed(each) for each in ordered)
     return (
         f"<h2>What is missed: {page.text(one.title)}</h2>"

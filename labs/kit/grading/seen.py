@@ -46,7 +46,8 @@ def said(mark: Mark) -> list[tuple[str, str]]:
     """The lines below a criterion that is not right, each with its heading."""
     if mark.outcome in ("right", "a person"):
         return []
-    lines = [("called", mark.called), ("came back" if mark.called else "answer", mark.came)]
+    came = "" if mark.came and mark.why.endswith(mark.came) else mark.came  # an error, told once
+    lines = [("called", mark.called), ("came back" if mark.called else "answer", came)]
     lines += [("expected", mark.expected), ("because", mark.why), ("printed", mark.printed)]
     return [(head, words) for head, words in lines if words.strip()]
 
