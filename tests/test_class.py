@@ -90,7 +90,7 @@ def test_a_new_class_is_a_folder_with_a_secret_of_its_own(tmp_path, capsys):
     assert len(made.secret()) == 32 != other.secret()
     assert made.secret() != other.secret()
     assert stat.S_IMODE((made.folder / "secret").stat().st_mode) == 0o600
-    assert "secret" in (made.folder / ".gitignore").read_text().split()
+    assert (made.folder / ".gitignore").read_text() == "*\n"
     assert made.secret().hex() not in said
 
 
@@ -381,6 +381,20 @@ def test_archives_of_an_lms_are_taken_apart(autumn, tmp_path):
     assert {one.learner for one in done.new} == {"li-na", "ada-b", "eve"}
     assert all((autumn.folder / one.path).is_file() for one in done.new)
     assert not (tmp_path / "eve").exists()
+
+
+def test_one_bad_member_of_an_archive_stops_nothing(autumn, tmp_path):
+    path = tmp_path / "all.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"ada_{SLUG}.ipynb", notebook())
+        undated = zipfile.ZipInfo(f"li_{SLUG}.ipynb", (1980, 0, 0, 0, 0, 0))
+        archive.writestr(undated, notebook())
+        at = archive.getinfo(f"ada_{SLUG}.ipynb").header_offset + 60
+    content = bytearray(path.read_bytes())
+    content[at : at + 40] = b"\xff" * 40
+    path.write_bytes(content)
+    done = collect.collect(autumn, [path])
+    assert {one.learner: one.readable for one in done.new} == {"ada": False, "li": True}
 
 
 def test_a_broken_archive_is_told(autumn):

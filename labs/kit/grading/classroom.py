@@ -15,7 +15,6 @@ from labs.kit.errors import UserError, nearest
 FORMAT = 1
 FILE = "class.toml"
 SECRET_BYTES = 32
-PRIVATE = ("secret", "grades.db*", "inbox/", "submissions/", "feedback/", "exports/", ".lock")
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def new(folder: Path, name: str = "", roster: Path | None = None) -> Classroom:
     handle = os.open(folder / "secret", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(handle, "w", encoding="ascii") as stream:
         stream.write(secrets.token_hex(SECRET_BYTES) + "\n")
-    (folder / ".gitignore").write_text("\n".join(PRIVATE) + "\n", encoding="utf-8")
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")  # of people, and a secret
     head = f'format = {FORMAT}\nname = {quoted(name or folder.name)}\nrecord = ""\n'
     text = head + "".join(rosters.entry(one) for one in learners)
     (folder / FILE).write_text(text, encoding="utf-8")

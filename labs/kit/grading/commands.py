@@ -10,6 +10,7 @@ from labs.kit.grading import classroom as classes
 from labs.kit.grading.classroom import Classroom
 from labs.kit.grading.verdict import OUTCOMES
 
+BAR = "Grading |{bar:24}| {n_fmt} of {total_fmt}, {remaining} left"
 TOLD = 10  # lines about single submissions; the gradebook has the rest
 
 
@@ -101,7 +102,7 @@ def grade(
     wanted = _wanted(classroom, assignment, learner)
     how = running.How(again, trust, workers, cluster)
     began, latest = time.monotonic(), running.Run()
-    with tqdm(desc="Grading", unit="", disable=None, file=sys.stderr, leave=False) as bar:
+    with tqdm(bar_format=BAR, disable=None, file=sys.stderr, leave=False) as bar:
 
         def step(run: running.Run) -> None:
             nonlocal latest

@@ -63,16 +63,18 @@ def _file(path: Path, place: PurePosixPath) -> Iterator[Incoming]:
     if path.suffix.casefold() == ".zip" and not path.is_symlink():
         yield from _archive(path, place, NESTED)
         return
-    changed = datetime.datetime.fromtimestamp(path.lstat().st_mtime, datetime.UTC)
+    changed = _now()
     try:
+        changed = datetime.datetime.fromtimestamp(path.lstat().st_mtime, datetime.UTC)
         yield Incoming(place, changed, content(path))
     except Unreadable as error:
         yield Incoming(place, changed, None, str(error))
+    except (OSError, OverflowError) as error:  # gone since it was listed, or dated in no year
+        yield Incoming(place, changed, None, f"the file cannot be opened: {error}")
 
 
 def _archive(file, place: PurePosixPath, depth: int) -> Iterator[Incoming]:
     """What is in an archive; nothing of it is written anywhere."""
-    now = datetime.datetime.now(datetime.UTC)
     try:
         with zipfile.ZipFile(file) as archive:
             members = [one for one in archive.infolist() if not one.is_dir()]
@@ -80,9 +82,9 @@ def _archive(file, place: PurePosixPath, depth: int) -> Iterator[Incoming]:
                 yield from _member(archive, member, place.with_suffix(""), depth)
             if len(members) > MEMBERS:
                 why = f"it holds {len(members):,} files, of which {MEMBERS:,} were read"
-                yield Incoming(place, now, None, why)
-    except (zipfile.BadZipFile, OSError, NotImplementedError, EOFError) as error:
-        yield Incoming(place, now, None, f"the archive cannot be read: {error}")
+                yield Incoming(place, _now(), None, why)
+    except (zipfile.BadZipFile, OSError, NotImplementedError, EOFError, ValueError) as error:
+        yield Incoming(place, _now(), None, f"the archive cannot be read: {error}")
 
 
 def _member(archive: zipfile.ZipFile, member, place: PurePosixPath, depth: int):
@@ -90,11 +92,11 @@ def _member(archive: zipfile.ZipFile, member, place: PurePosixPath, depth: int):
     if not parts or any(map(_is_systems, parts)):
         return
     place = place.joinpath(*parts)
-    handed = datetime.datetime(*member.date_time).astimezone(datetime.UTC)
+    handed = _moment(member.date_time)
     try:
         with archive.open(member) as stream:
             found = stream.read(LIMIT + 1)
-    except (RuntimeError, zipfile.BadZipFile, NotImplementedError, OSError, EOFError) as error:
+    except Exception as error:  # each way of packing has errors of its own
         yield Incoming(place, handed, None, f"it cannot be taken out of the archive: {error}")
         return
     if len(found) > LIMIT:
@@ -103,3 +105,15 @@ def _member(archive: zipfile.ZipFile, member, place: PurePosixPath, depth: int):
         yield from _archive(io.BytesIO(found), place, depth - 1)
     else:
         yield Incoming(place, handed, found)
+
+
+def _moment(parts: tuple[int, ...]) -> datetime.datetime:
+    """When a member was packed; archives made by programs hold days that there are not."""
+    try:
+        return datetime.datetime(*parts).astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
+        return _now()
+
+
+def _now() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC)
