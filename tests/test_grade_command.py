@@ -188,6 +188,12 @@ def test_nothing_collected_is_no_mistake(tmp_path, grade):
     assert "labs collect" in grade(new_class(tmp_path / "autumn", {}))
 
 
+def test_a_learner_or_an_assignment_that_is_not_there_is_named(tmp_path, grade):
+    made = new_class(tmp_path / "autumn", {"ada": RIGHT})
+    assert "no learner 'adda'; did you mean 'ada'" in grade(made, "--learner", "adda", code=1)
+    assert "did you mean 'Week 1'" in grade(made, "--assignment", "week1", code=1)
+
+
 def test_the_learners_edition_grades_nothing(kit, tmp_path, grade):
     made = new_class(tmp_path / "autumn", {})
     (kit / "exercises" / material.FURTHER).write_text("{}")

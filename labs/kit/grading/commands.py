@@ -5,7 +5,7 @@ import sys
 import time
 from pathlib import Path
 
-from labs.kit.errors import UserError
+from labs.kit.errors import UserError, nearest
 from labs.kit.grading import classroom as classes
 from labs.kit.grading.classroom import Classroom
 from labs.kit.grading.verdict import OUTCOMES
@@ -120,7 +120,11 @@ def grade(
 
 
 def _wanted(classroom: Classroom, assignment: str, learner: str):
-    """Whether a submission is asked for."""
+    """Whether a submission is asked for; raises UserError if nobody is called so."""
+    folders = classroom.submissions.glob("*/")
+    known = sorted({*classroom.learners, *(path.name for path in folders)})
+    if learner and learner not in known:
+        raise UserError(f"{classroom.name} has no learner {learner!r}{nearest(learner, known)}")
     slugs = set(classroom.assignment(assignment).exercises if assignment else classroom.exercises)
     return lambda one: one.exercise in slugs and learner in ("", one.learner)
 
@@ -139,7 +143,7 @@ def _sum_up(run, seconds: float) -> None:
         print(f"Isolation: {run.isolation}")
         waits = run.outcomes["needs a person"]
         print("Next: " + ("labs read, then " if waits else "") + "labs feedback, labs gradebook")
-    elif not run.before:
+    elif not run.before and not run.told:
         print("Nothing was handed in yet: labs collect")
 
 
