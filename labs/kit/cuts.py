@@ -4,7 +4,8 @@ A presenter has 15, 30 or 45 minutes: the three cuts. A cell with the metadata
 `labs: {minutes: {"15": 2, "30": 3}}` is a slide of the 15-minute cut for two minutes, and
 of the 30-minute cut for three. The notes cell after it (tag `notes`) is what to say. Neither
 the book nor a learner's copy shows notes. A slide with the tag `output-only` shows what its
-code printed or drew, and not the code.
+code printed or drew, and not the code; one with `labs: {paragraphs: 1}` shows its first
+paragraph alone.
 """
 
 import re
@@ -43,6 +44,11 @@ def notes(notebook: NotebookNode, cell: NotebookNode) -> str:
             break
         said.append(after.source)
     return "\n\n".join(said)
+
+
+def paragraphs(cell: NotebookNode) -> int | None:
+    """How many of its paragraphs a slide of prose shows; None is all of them."""
+    return cell.metadata.get("labs", {}).get("paragraphs")
 
 
 def problems(notebook: NotebookNode) -> Iterator[str]:

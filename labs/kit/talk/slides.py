@@ -35,6 +35,7 @@ class Slide:
     lesson: str | None = None
     cell: NotebookNode | None = None
     demo: bool = False
+    code: bool = False  # whether its code is shown, and not its outputs alone
     poll: Poll | None = None
     question: quiz.Question | None = None
 
@@ -94,6 +95,7 @@ def _of_part(part: Part) -> Iterator[Slide]:
             part.lesson,
             cell,
             is_demo(cell),
+            part.code and "output-only" not in cell.metadata.get("tags", []),
         )
 
 

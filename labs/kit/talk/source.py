@@ -12,7 +12,7 @@ from labs.kit.execute import read_notebook
 from labs.kit.talk.talks import Part, Poll, Talk
 
 KEYS = {"title", "audience", "minutes", "opening", "lessons", "polls", "quiz", "closing"}
-OF_LESSON = {"slug", "cells", "cut"}
+OF_LESSON = {"slug", "cells", "cut", "code"}
 OF_POLL = {"question", "choices", "after"}
 CHOICES = range(2, 6)  # of a poll; more are not counted in a room
 
@@ -93,7 +93,10 @@ class _Reader:
         pace = pace.get(str(cut), cut) if isinstance(pace, dict) else pace
         if pace not in cuts.CUTS:
             raise self.wrong(name, f"cut is {pace!r}", f"write one of {_listed(cuts.CUTS)}")
-        return Part(slug, pace, None if chosen is None else tuple(chosen))
+        code = entry.get("code", True)
+        if not isinstance(code, bool):
+            raise self.wrong(name, f"code is {code!r}", "write code = false to show outputs alone")
+        return Part(slug, pace, None if chosen is None else tuple(chosen), code=code)
 
     def cells(self, name: str, slug: str, ids: Any) -> list[str]:
         """The cells that an entry names; all slides of the lesson if it names none."""

@@ -33,6 +33,7 @@ class Part:
     pace: int
     cells: tuple[str, ...] | None = None
     each: float | None = None
+    code: bool = True  # whether its slides show code
 
 
 @dataclass(frozen=True)
