@@ -123,9 +123,11 @@ def test_every_outcome_has_words(classroom):
     assert set(OUTCOMES) == set(KNOWN)
     for outcome in ("unreadable", "crashed", "out of memory", "timed out", "failed"):
         why = "the file is empty" if outcome == "unreadable" else "a hidden one: CANARY"
-        graded(classroom, "ada", verdict(outcome=outcome, why=why, errors=("cell 3 of 9",)))
+        found = verdict(mark(earned=0), outcome=outcome, why=why, errors=("cell 3 of 9",))
+        graded(classroom, "ada", found)
         for content in written(classroom):
             assert OUTCOMES[outcome] in content and "cell 3 of 9" in content
             assert ("The file is empty." in content) == (outcome == "unreadable")
-            assert "Not graded yet" in content and "What to do next" in content
+            assert ("Not graded yet" in content) == (outcome == "unreadable")
+            assert ("0 of 2 points" in content) == (outcome != "unreadable")
             assert "CANARY" not in content

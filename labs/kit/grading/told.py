@@ -177,7 +177,8 @@ def _first(point: Point) -> str:
 
 def feedback(grade: Grade, learner: str, course: str) -> Feedback:
     """The feedback on one grade; hidden checks keep what is theirs."""
-    points = tuple(_point(mark, grade) for mark in grade.marks)
+    marks = grade.marks if grade.outcome != "unreadable" else ()
+    points = tuple(_point(mark, grade) for mark in marks)
     try:
         found = manifest.read().exercise(grade.exercise)
     except UserError:  # an exercise that the kit no longer has
