@@ -28,7 +28,7 @@ BEFORE = {"Start here": ("book/first-day", "book/glossary")}  # caption: pages b
 AFTER = {
     "Practise": ("book/exercises",),
     "Reference": ("book/commands", "book/verified", "book/sources"),
-    "For mentors": ("book/grade-a-class",),
+    "For mentors": ("book/present-and-mentor", "book/grade-a-class"),
     "For maintainers": ("book/write-a-lesson", "book/write-an-exercise"),
 }
 TOOLS = ("jupyter-book", "sphinx", "sphinx-book-theme", "myst-nb", "sphinx-mathjax-offline")
