@@ -22,7 +22,10 @@ from labs.kit.server import find
 
 
 class Started:
-    """A `labs start` in a process of its own, and the lines it has printed."""
+    """A `labs start` in a process of its own, and the lines it has printed.
+
+    Its book is the one that all tests share: a start builds a book that is not there.
+    """
 
     def __init__(self, folder, *options, **variables):
         command = [sys.executable, "-m", "labs.cli", "start", "--no-browser"]
@@ -31,7 +34,7 @@ class Started:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "LABS_BUILD": str(folder.parent / "build"), **variables},
+            env={**os.environ, **variables},
         )
         self.lines: list[str] = []
 
@@ -84,17 +87,31 @@ def test_a_proxy_and_a_jupyter_password_are_no_obstacle_and_labs_stop_ends_it(fo
     assert servers_of(folder) == []
 
 
-def test_the_labs_command_works_in_jupyterlabs_terminal(folder):
-    started = Started(folder)
-    base, token = re.match(r"(http.*?)lab/tree/.*token=(\w+)", started.address()).groups()
+def test_a_busy_port_is_passed_over_and_the_labs_command_works_in_the_terminal(folder):
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        assert not server.port_is_free(port)
+        started = Started(folder, "--port", str(port))
+        address = started.address()
+    assert f"Port {port} is in use, so JupyterLab took" in "".join(started.lines)
+    assert f":{port}/" not in address
+    said = said_in_a_terminal(address)
+    started.stop(signal.SIGTERM)
+    assert find(folder) is None
+    assert str(Path(sys.executable).parent / "labs") in said
+
+
+def said_in_a_terminal(address):
+    """Where JupyterLab's terminal finds the command `labs`."""
+    base, token = re.match(r"(http.*?)lab/tree/.*token=(\w+)", address).groups()
     headers = {"Authorization": f"token {token}"}
     request = urllib.request.Request(f"{base}api/terminals", b"", headers)
     with urllib.request.urlopen(request) as answer:
         name = json.load(answer)["name"]
     address = base.replace("http", "ws", 1) + f"terminals/websocket/{name}?token={token}"
-    said = asyncio.run(typed(address, "command -v labs && echo found-$((1+1))\r", "found-2"))
-    started.stop()
-    assert str(Path(sys.executable).parent / "labs") in said
+    return asyncio.run(typed(address, "command -v labs && echo found-$((1+1))\r", "found-2"))
 
 
 async def typed(address, line, until):
@@ -116,20 +133,6 @@ def test_two_starts_at_once_share_one_server(folder):
         if one.process.poll() is None:
             one.stop()
     assert owner and find(folder) is None
-
-
-def test_a_busy_port_is_passed_over_and_said(folder):
-    with socket.socket() as busy:
-        busy.bind(("127.0.0.1", 0))
-        busy.listen()
-        port = busy.getsockname()[1]
-        assert not server.port_is_free(port)
-        started = Started(folder, "--port", str(port))
-        address = started.address()
-        started.stop(signal.SIGTERM)
-    assert find(folder) is None
-    assert f"Port {port} is in use, so JupyterLab took" in "".join(started.lines)
-    assert f":{port}/" not in address
 
 
 def servers_of(folder):
