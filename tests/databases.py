@@ -1,6 +1,7 @@
 """The databases in which a record of grades is tried: SQLite, and PostgreSQL if it is there."""
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -18,7 +19,16 @@ def _folder() -> Path | None:
     return complete[0] if complete else None
 
 
-NAMES = ["sqlite", "postgresql"] if _folder() else ["sqlite"]
+def _is_usable() -> bool:
+    """Whether a server can be started: root needs somebody else to run it as."""
+    if not _folder() or not importlib.util.find_spec("psycopg"):
+        return False
+    import pwd
+
+    return os.geteuid() != 0 or "postgres" in [one.pw_name for one in pwd.getpwall()]
+
+
+NAMES = ["sqlite", "postgresql"] if _is_usable() else ["sqlite"]
 
 
 @contextlib.contextmanager

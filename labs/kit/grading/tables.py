@@ -3,9 +3,11 @@
 import contextlib
 import datetime
 from collections.abc import Iterator
+from pathlib import Path
 
 import sqlalchemy as sa
 
+from labs.kit import workspace
 from labs.kit.errors import UserError
 
 SCHEMA = sa.MetaData()
@@ -122,9 +124,17 @@ def connect(url: str) -> sa.Engine:
         ) from None
     if made.get_backend_name() == "sqlite":
         sa.event.listen(engine, "connect", _prepare)
-    with told(engine):
+    with told(engine), _alone(made):
         _make(engine)
     return engine
+
+
+def _alone(url: sa.URL) -> contextlib.AbstractContextManager:
+    """One process at a time makes a file: SQLite does not wait for a change of its journal."""
+    path = Path(url.database or "")
+    if url.get_backend_name() != "sqlite" or not url.database or not path.parent.is_dir():
+        return contextlib.nullcontext()
+    return workspace.Locked(path.with_name(f".{path.name}.lock"))
 
 
 def _make(engine: sa.Engine) -> None:
