@@ -27,6 +27,13 @@ LAB_SETTINGS = {
         "checkForUpdates": False,
     }
 }  # nothing asks the network on the learner's behalf
+ON_STAGE = {
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},  # demos are not kept
+    "@jupyterlab/notebook-extension:tracker": {"codeCellConfig": {"lineWrap": True}},
+    "@jupyterlab/statusbar-extension:plugin": {"visible": False},
+}
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False}
+}  # demos are not kept
 
 
 def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") -> None:
@@ -128,18 +135,20 @@ def _environment(folder: Path) -> dict[str, str]:
 
 
 def _launch(
-    folder: Path, port: int, kernels: dict[str, str], book: bool = True
+    folder: Path, port: int, kernels: dict[str, str], book: bool = True, talk: bool = False
 ) -> subprocess.Popen:
     settings = folder / ".labs" / "lab-settings"
     settings.mkdir(parents=True, exist_ok=True)
-    (settings / "overrides.json").write_text(json.dumps(LAB_SETTINGS), encoding="utf-8")
+    chosen = LAB_SETTINGS | (ON_STAGE if talk else {})
+    (settings / "overrides.json").write_text(json.dumps(chosen), encoding="utf-8")
+    extensions = {"labs.kit.book_server": True} | ({"labs.kit.talk.stage": True} if talk else {})
     token = secrets.token_hex(24)  # in the environment, where other users cannot read it
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser"),
         f"--ServerApp.root_dir={folder}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=50",
-        "--ServerApp.jpserver_extensions={'labs.kit.book_server': True}",
+        f"--ServerApp.jpserver_extensions={extensions}",
         f"--LabApp.app_settings_dir={settings}",
         f"--LabApp.workspaces_dir={folder / '.labs' / 'layout'}",  # open tabs: this folder's own
         "--LabApp.extension_manager=readonly",
@@ -147,6 +156,9 @@ def _launch(
         "--ServerApp.certfile=",
         "--ServerApp.base_url=/",
     ]
+    if talk:  # its page, the stage, steers JupyterLab; a presenter's own settings stay out of it
+        command += ["--LabApp.expose_app_in_browser=True"]
+        command += [f"--LabApp.user_settings_dir={folder / '.labs' / 'user-settings'}"]
     if os.name != "nt":  # not a login shell, which may reset PATH
         shell = os.environ.get("SHELL", "/bin/sh")
         command.append(f"--ServerApp.terminado_settings={{'shell_command': ['{shell}']}}")
