@@ -32,8 +32,6 @@ ON_STAGE = {
     "@jupyterlab/notebook-extension:tracker": {"codeCellConfig": {"lineWrap": True}},
     "@jupyterlab/statusbar-extension:plugin": {"visible": False},
 }
-    "@jupyterlab/docmanager-extension:plugin": {"autosave": False}
-}  # demos are not kept
 
 
 def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") -> None:
