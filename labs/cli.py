@@ -38,6 +38,13 @@ def parser() -> argparse.ArgumentParser:
     _add_exercises(command)
     arguments.add(command, _add_server)
 
+    ready = command("preflight", "Run a talk's demos offline: go, or what to mend.", _preflight)
+    ready.add_argument("talk", help="a talk, a lesson or a track, as in one-way-to-deploy")
+    ready.add_argument("--minutes", type=int, choices=(15, 30, 45), help="the cut to run")
+    ready.add_argument(
+        "--port", type=_port, default=8888, help="port for the live demos (default 8888)"
+    )
+
     stopped = command("stop", "Stop the JupyterLab that runs in your workspace.", _stop)
     _add_workspace(stopped)
 
@@ -193,6 +200,12 @@ def _verify(args) -> int | None:
     from labs.kit.exercise import verify
 
     return verify.main(args.slugs)
+
+
+def _preflight(args) -> int | None:
+    from labs.kit.talk import preflight
+
+    return preflight.main(args.talk, args.minutes, args.port)
 
 
 def _stop(args) -> int | None:
