@@ -78,6 +78,8 @@ def parser() -> argparse.ArgumentParser:
     new.add_argument("--track", default="", help="the track it belongs to (default: the last)")
     new.add_argument("--title", default="", help="its title, with a verb")
 
+    _add_talks(command)
+
     lock = command("lock", "Check the lock against pyproject.toml, or renew it.", _lock)
     lock.add_argument("--upgrade", action="store_true", help="renew it, and say what breaks")
     lock.add_argument("--adopt", action="store_true", help="keep a renewal although lessons break")
@@ -110,6 +112,27 @@ def _add_exercises(command) -> None:
             added.add_argument("--into", type=Path, help="a shared folder to put a copy into")
     proven = command("verify", "Prove that the checks of exercises are right.", _verify)
     proven.add_argument("slugs", nargs="*", metavar="slug", help="default: every exercise")
+
+
+def _add_talks(command) -> None:
+    """The commands about talks."""
+    present = command("present", "Make the slides of a talk, a lesson or a track.", _present)
+    present.add_argument("name", help="a talk, a lesson or a track; or the file of a talk")
+    _add_minutes(present, "the length, questions included (default: the talk's own)")
+    present.add_argument("--pdf", action="store_true", help="the slides as PDF too")
+    present.add_argument("--handout", action="store_true", help="a page for the room, and your own")
+    present.add_argument("--open", action="store_true", help="open the slides in the browser")
+
+    talk = command("talk", "Make a talk of your own from a lesson.", _talk)
+    talk.add_argument("action", choices=["new"], help="what to do")
+    talk.add_argument("slug", help="its name in small letters, as in when-a-model-goes-bad")
+    talk.add_argument("--lesson", default="welcome", help="a lesson to begin with")
+    talk.add_argument("--title", default="", help="its title")
+    _add_minutes(talk, "its length, questions included (default 30)")
+
+
+def _add_minutes(command: argparse.ArgumentParser, text: str) -> None:
+    command.add_argument("--minutes", type=int, choices=(15, 30, 45), help=text)
 
 
 def _add_workspace(command: argparse.ArgumentParser) -> None:
@@ -256,6 +279,18 @@ def _new(args) -> int | None:
 
     make = {"lesson": new.lesson, "exercise": new_exercise.exercise}[args.kind]
     return make(args.slug, args.track, args.title)
+
+
+def _present(args) -> int | None:
+    from labs.kit.talk import commands
+
+    return commands.present(args.name, args.minutes, args.pdf, args.handout, args.open)
+
+
+def _talk(args) -> int | None:
+    from labs.kit.talk import commands
+
+    commands.new(args.slug, args.lesson, args.title, args.minutes or 30)
 
 
 def _lock(args) -> int | None:

@@ -21,7 +21,7 @@ def problems(notebook: NotebookNode) -> list[str]:
     rules = (
         blindspots.problems,
         _prose_between_cells,
-        _unsupported_numbers,
+        unsupported_numbers,
         _opening,
         _alternative_text,
         quiz.problems,
@@ -36,7 +36,7 @@ def exercise_problems(notebook: NotebookNode) -> list[str]:
     rules = (
         blindspots.problems,
         _prose_between_cells,
-        _unsupported_numbers,
+        unsupported_numbers,
         _opening,
         _alternative_text,
         pictures.problems,
@@ -72,7 +72,7 @@ def _numbers(text: str) -> set[str]:
     return {re.sub(GROUP, "", match) for match in NUMBER.findall(text)}
 
 
-def _supported(notebook: NotebookNode) -> set[str]:
+def supported(notebook: NotebookNode) -> set[str]:
     """Numbers that the lesson's code states or its outputs show."""
     supported: set[str] = set()
     for cell in _code(notebook):
@@ -86,23 +86,29 @@ def _supported(notebook: NotebookNode) -> set[str]:
     return supported
 
 
-def _unsupported_numbers(notebook: NotebookNode) -> Iterator[str]:
+def unsupported_numbers(notebook: NotebookNode) -> Iterator[str]:
     """A number in prose must stand in an output or in code of the same lesson.
 
     Passages that cite are exempt: a paragraph that links to its source, or that is
     tagged so (cell tag `cites`); so are whole numbers up to 10 and the opening.
     """
-    supported = _supported(notebook)
+    shown = supported(notebook)
     for cell in notebook.cells[1:]:
         if cell.cell_type != "markdown" or "cites" in cell.metadata.get("tags", []):
             continue
-        for paragraph in cell.source.split("## Sources")[0].split("\n\n"):
-            if "](http" in paragraph:
-                continue
-            for number in sorted(_numbers(_plain(paragraph))):
-                small = number.isdigit() and int(number) <= 10
-                if not small and number not in supported:
-                    yield f"cell {cell.id}: says {number}, which no output of this lesson shows"
+        for number in numbers_beyond(cell.source.split("## Sources")[0], shown):
+            yield f"cell {cell.id}: says {number}, which no output of this lesson shows"
+
+
+def numbers_beyond(markdown: str, shown: set[str]) -> list[str]:
+    """The numbers in prose that are not among `shown`, for each paragraph in order."""
+    return [
+        number
+        for paragraph in markdown.split("\n\n")
+        if "](http" not in paragraph
+        for number in sorted(_numbers(_plain(paragraph)))
+        if number not in shown and not (number.isdigit() and int(number) <= 10)
+    ]
 
 
 def _opening(notebook: NotebookNode) -> Iterator[str]:

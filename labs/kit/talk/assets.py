@@ -3,6 +3,7 @@
 import base64
 import importlib.metadata
 import io
+import logging
 from functools import cache
 from pathlib import Path
 
@@ -52,18 +53,18 @@ def mathjax() -> str:
 def styles(text: str) -> str:
     """Every style of a deck that shows `text`; the fonts hold its characters alone."""
     ours = _file("sphinx-revealjs", f"{REVEAL}/dist/reveal.css").read_text(encoding="utf-8")
-    return "\n".join([ours, *_faces(text), _highlighting(), own("deck.css")])
+    return "\n".join([ours, faces(text), _highlighting(), own("deck.css")])
 
 
-def _faces(text: str) -> list[str]:
-    characters = "".join(
-        sorted({one for one in text if one.isprintable()} | set(map(chr, range(32, 127))))
-    )
-    return [
+def faces(text: str) -> str:
+    """The fonts, with the characters of `text` and of ASCII."""
+    letters = {one for one in text if one.isprintable()} | set(map(chr, range(32, 127)))
+    characters = "".join(sorted(letters))
+    return "\n".join(
         f"@font-face {{font-family: {family}; font-weight: {weight}; font-style: {style}; "
         f"src: url(data:font/woff;base64,{_subset(str(_file(package, name)), characters)})}}"
         for family, weight, style, package, name in FACES
-    ]
+    )
 
 
 @cache
@@ -71,6 +72,7 @@ def _subset(path: str, characters: str) -> str:
     """The font at `path` with these characters only, as WOFF in base 64."""
     from fontTools import subset
 
+    logging.getLogger("fontTools").setLevel(logging.ERROR)  # it tells of every glyph
     options = subset.Options(flavor="woff", hinting=False, layout_features=["kern", "liga"])
     options.drop_tables += ["FFTM", "webf"]
     font = subset.load_font(path, options)

@@ -5,7 +5,7 @@ const PICTURE = 1.5; // times its own size, at most
 
 function fits(body) {
   const wide = [...body.querySelectorAll(".output pre, table")];
-  return body.scrollHeight <= body.clientHeight + 1 &&
+  return body.scrollHeight <= body.clientHeight &&
     wide.every((one) => one.scrollWidth <= one.clientWidth + 1 &&
       one.offsetWidth <= one.parentElement.clientWidth);
 }
@@ -90,6 +90,7 @@ async function start() {
     link.hidden = !address;
     if (address) link.href = address.replace("{lesson}", lesson).replace("{cell}", cell);
   }
+  const laidOut = new Promise((done) => Reveal.on("pdf-ready", done));
   await Reveal.initialize({
     width: 1280, height: 720, margin: 0, center: false, display: "flex", hash: true,
     transition: "none", backgroundTransition: "none", slideNumber: "c/t", controls: false,
@@ -102,6 +103,7 @@ async function start() {
   Reveal.on("fragmenthidden", answer);
   Reveal.on("slidechanged", answer);
   answer();
+  if (asked.has("print-pdf")) await laidOut;
   root.dataset.ready = "yes";
 }
 
