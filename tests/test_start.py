@@ -19,6 +19,9 @@ from tornado.websocket import websocket_connect
 from labs.cli import main
 from labs.kit import manifest, server
 from labs.kit.server import find
+from labs.kit.warm import policy
+
+COLD = {policy.KERNELS: "cold"}  # for a JupyterLab whose kernels nobody will use
 
 
 class Started:
@@ -78,7 +81,8 @@ def test_a_proxy_and_a_jupyter_password_are_no_obstacle_and_labs_stop_ends_it(fo
     password = {"PasswordIdentityProvider": {"hashed_password": "argon2:nobody-knows"}}
     (config / "jupyter_server_config.json").write_text(json.dumps(password))
     proxy = "http://127.0.0.1:9"
-    started = Started(folder, http_proxy=proxy, HTTP_PROXY=proxy, JUPYTER_CONFIG_DIR=str(config))
+    proxies = {"http_proxy": proxy, "HTTP_PROXY": proxy}
+    started = Started(folder, **COLD, **proxies, JUPYTER_CONFIG_DIR=str(config))
     with urllib.request.urlopen(started.address()) as page:
         assert page.status == 200
     assert main(["stop", "--workspace", str(folder)]) == 0
@@ -93,7 +97,7 @@ def test_a_busy_port_is_passed_over_and_the_labs_command_works_in_the_terminal(f
         busy.listen()
         port = busy.getsockname()[1]
         assert not server.port_is_free(port)
-        started = Started(folder, "--port", str(port))
+        started = Started(folder, "--port", str(port), **COLD)
         address = started.address()
     assert f"Port {port} is in use, so JupyterLab took" in "".join(started.lines)
     assert f":{port}/" not in address
@@ -126,7 +130,7 @@ async def typed(address, line, until):
 
 
 def test_two_starts_at_once_share_one_server(folder):
-    started = [Started(folder), Started(folder)]
+    started = [Started(folder, **COLD), Started(folder, **COLD)]
     assert started[0].address() == started[1].address()
     owner = next(s for s in started if s.process.poll() is None or "Leave" in "".join(s.lines))
     for one in started:
@@ -159,6 +163,7 @@ def test_a_server_that_cannot_start_shows_its_last_words(folder, monkeypatch):
 
     monkeypatch.setattr(server, "LAB_SETTINGS", {})
     monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(folder / "config"))
+    monkeypatch.setenv(policy.KERNELS, "cold")
     (folder / "config").mkdir(parents=True)
     (folder / "config" / "jupyter_server_config.py").write_text("raise SystemExit('no way')")
     with pytest.raises(UserError, match=r"JupyterLab did not start[\s\S]*labs doctor"):

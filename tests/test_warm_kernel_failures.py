@@ -20,7 +20,7 @@ from labs.kit.errors import UserError
 from labs.kit.execute import CELL_SECONDS, environment, execute
 from labs.kit.normalise import dumps, normalise, parse
 from labs.kit.verify import RELEASE
-from labs.kit.warm import policy, starting
+from labs.kit.warm import policy, starting, use
 
 pytest_plugins = ["warm_server"]
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere kernels are cold")
@@ -300,6 +300,12 @@ def test_in_ci_such_a_kernel_is_an_error(unfit):
 def test_a_cold_kernel_that_was_asked_for_is_no_error(light, tmp_path, ci):
     env = {**environment(tmp_path), **warm.warm(light), policy.KERNELS: "cold", "CI": ci}
     assert kernels_of(env) == ["asked for"]
+
+
+def test_jupyterlab_has_no_fork_server_where_cold_kernels_are_asked_for(tmp_path, capsys):
+    with use.for_jupyterlab({**environment(tmp_path), policy.KERNELS: "cold"}) as chosen:
+        assert chosen == use.COLD
+    assert capsys.readouterr().out == ""
 
 
 def test_the_log_says_that_a_kernel_starts_cold(tmp_path):

@@ -35,18 +35,19 @@ def for_jupyterlab(env: dict[str, str]) -> Iterator[dict]:
     """The variables with which JupyterLab's kernels are warm, for the time of the block.
 
     Where they cannot be, it is said, and kernels start the usual way: a learner
-    waits some seconds more.
+    waits some seconds more. Where `env` asks for cold ones, nothing is imported ahead.
     """
     with ExitStack() as stack:
-        reason = cannot_be_warm()
-        if not reason:
+        cold = env.get(policy.KERNELS) == "cold"
+        reason = "" if cold else cannot_be_warm()
+        if not (cold or reason):
             try:
                 address = stack.enter_context(starting.session(env))
             except OSError as error:
                 reason = f"no fork server could be started ({error})"
         if reason:
             print(f"Kernels start the usual way, in some seconds: {reason}.", flush=True)
-        yield COLD if reason else _warm(address)
+        yield COLD if cold or reason else _warm(address)
 
 
 def test_server() -> str:
