@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -20,7 +21,7 @@ from labs.kit.talk import demos, kernel, talks
 from labs.kit.talk.slides import Slide
 from labs.kit.talk.source import lesson_notebook
 from labs.kit.warm import policy
-from labs.kit.warm.use import cannot_be_warm
+from labs.kit.warm.use import cannot_be_warm, for_jupyterlab
 
 NEW = nbformat.v4
 ABOUT = """# {title}
@@ -69,6 +70,17 @@ def environment(into: Path) -> dict[str, str]:
     """The variable that lets Jupyter find the kernels."""
     others = os.environ.get("JUPYTER_PATH", "")
     return {"JUPYTER_PATH": os.pathsep.join(filter(None, [str(into / ".labs"), others]))}
+
+
+@contextmanager
+def kernels(env: dict[str, str]) -> Iterator[dict[str, str]]:
+    """The variables with which the copies' kernels are forked, or start the usual way."""
+    if env.get(policy.KERNELS) == "cold":
+        yield {}
+        return
+    with for_jupyterlab(env) as chosen:
+        cold = {} if chosen.get(policy.SERVER) else {policy.KERNELS: "cold"}
+        yield {**chosen, **cold}
 
 
 def _text(path: Path, text: str) -> Path:

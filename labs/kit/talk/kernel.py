@@ -26,6 +26,7 @@ class Demos:
         self.cells: dict[str, dict] = {cell["id"]: cell for cell in plan["cells"]}
         self.verified = plan["verified"]
         self.done: set[str] = set()
+        self.failed: dict[str, str] = {}  # in this kernel: not tried again before its restart
         self.busy = False
         self.ours = False  # whether the cell that runs is one of `cells`
         self.problem = ""
@@ -42,6 +43,8 @@ class Demos:
             self.prepare(info.cell_id)
         finally:
             self.busy = False
+        if info.cell_id == PREPARE:
+            self.problem = next(iter(self.failed.values()), "")
         if info.cell_id == PREPARE and not self.problem:
             print(f"Ready for the first demo, in {time.monotonic() - begun:.1f} s.")
 
@@ -52,24 +55,31 @@ class Demos:
         for name, cell in self.cells.items():
             if name == wanted or (wanted == PREPARE and cell["demo"]):
                 return
-            if name in self.done:
+            if name in self.done or name in self.failed:
                 continue
             with capture_output():
                 ran = self.shell.run_cell(cell["source"], store_history=False)
-            if error := ran.error_before_exec or ran.error_in_exec:
-                self.problem = f"before it, the step {name} failed with {said(error)}"
-                return
+            self.note(name, ran.error_before_exec or ran.error_in_exec)
+
+    def note(self, name: str, error: BaseException | None) -> None:
+        """Keep whether the cell of that id has run."""
+        if error:
+            self.failed[name] = f"the step {name} failed with {said(error)}"
+        else:
+            self.failed.pop(name, None)
             self.done.add(name)
 
     def after(self, result: Any) -> None:
         """Note that a demo has run, or show what it was to show."""
-        name = result.info.cell_id
         if self.busy or not self.ours:
             return
-        if error := result.error_before_exec or result.error_in_exec:
-            self.problem = self.problem or f"it failed with {said(error)}"
-        elif not self.problem:
-            self.done.add(name)
+        name, error = result.info.cell_id, result.error_before_exec or result.error_in_exec
+        if name != PREPARE:
+            before = next(iter(self.failed.values()), "") if name not in self.failed else ""
+            self.note(name, error)
+            self.problem = f"it failed with {said(error)}" if error else ""
+            if error and before:
+                self.problem += f"; before it, {before}"
         if self.problem:
             self.fall_back(self.cells.get(name, {}).get("outputs", []))
 

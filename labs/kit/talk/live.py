@@ -10,7 +10,6 @@ from pathlib import Path
 from labs.kit import server, workspace
 from labs.kit.errors import UserError
 from labs.kit.talk import copies, demos, stage, talks
-from labs.kit.warm.use import for_jupyterlab
 
 RESET_SECONDS = 60  # kernels are given time to end in good order
 
@@ -34,7 +33,7 @@ def start(
             if not running:
                 write(talk, built)
                 env = server._environment(folder)
-                kernels = stack.enter_context(for_jupyterlab(env))
+                kernels = stack.enter_context(copies.kernels(env))
                 kernels = {**kernels, **copies.environment(folder)}
                 with server._uninterrupted():
                     process.append(server._launch(folder, port, kernels, book=False, talk=True))

@@ -9,7 +9,9 @@ import ipaddress
 import sys
 from typing import Any
 
-NOWHERE = "http://127.0.0.1:9"  # the port "discard": nothing listens there
+PORT = 9  # "discard": nothing listens there
+NOWHERE = f"http://127.0.0.1:{PORT}"
+OFFLINE = "there is no network"  # in what a refused request says
 HERE = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "")
 
 
@@ -32,15 +34,16 @@ def cut_off() -> None:
 
 def _refuse(event: str, arguments: tuple) -> None:
     if event == "socket.getaddrinfo":
-        _check(arguments[0])
+        _check(*arguments[:2])
     elif event in ("socket.connect", "socket.sendto") and isinstance(arguments[1], tuple):
-        _check(arguments[1][0])
+        _check(*arguments[1][:2])
 
 
-def _check(host: Any) -> None:
+def _check(host: Any, port: Any) -> None:
     name = host.decode() if isinstance(host, bytes) else host or ""
-    if not is_here(name):
-        raise NoNetwork(f"it asks {name}, and there is no network")
+    if not is_here(name) or port == PORT:
+        asked = "another machine" if port == PORT else name
+        raise NoNetwork(f"it asks {asked}, and {OFFLINE}")
 
 
 def is_here(host: str) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from labs.kit import doctor, server
 from labs.kit.errors import UserError
-from labs.kit.talk import copies, demos, rehearsal, talks, timing
+from labs.kit.talk import copies, demos, offline, rehearsal, talks, timing
 
 TABLES = {"experiments", "registered_models", "model_versions"}  # of a whole registry
 WIDE = 1.0  # seconds; what takes less is not said
@@ -68,6 +68,8 @@ def machine(talk: talks.Talk, port: int) -> Iterator[Finding]:
             yield Finding(name, check())
         except doctor.Problem as problem:
             yield Finding(name, problem.text, problem.remedy)
+        except UserError as error:
+            yield Finding(name, f"{error}", "Run: labs doctor")
 
 
 def port_for(folder: Path, port: int) -> str:
@@ -134,7 +136,7 @@ def remedy(slug: str, problem: str) -> str:
     """What to do about a demo that failed with these words."""
     if missing := NO_MODULE.search(problem):
         return f"{missing[1]} is not installed. {doctor.reinstall()}"
-    if "NoNetwork" in problem:
+    if offline.OFFLINE in problem:
         return "Take the demo out of the talk, or show its stored output: a room may be offline."
     if "No space left" in problem:
         return "Make room on the disk, and try again."

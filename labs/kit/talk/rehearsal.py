@@ -21,7 +21,6 @@ from nbformat import NotebookNode
 from labs.kit import conditions
 from labs.kit.normalise import normalise
 from labs.kit.talk import copies, demos, kernel, offline, talks, timing
-from labs.kit.warm.use import for_jupyterlab
 
 TOO_LONG = 3  # times the seconds that a demo may take: then it is stopped
 LEAST = 10.0  # seconds before a demo is stopped, if it may take hardly any
@@ -44,7 +43,7 @@ def run(talk: talks.Talk) -> Iterator[Ran]:
     try:
         every = copies.write(talk, into)
         fixed = {**os.environ, **conditions.environment(into), **offline.variables()}
-        with for_jupyterlab(fixed) as chosen:
+        with copies.kernels(fixed) as chosen:
             env = {**fixed, **chosen, kernel.OFFLINE: "1"}
             for lesson in copies.lessons(every):
                 with _kernel(into, lesson, env) as client:
@@ -70,10 +69,10 @@ def _kernel(into: Path, lesson: str, env: dict[str, str]) -> Iterator[Any]:
 
 
 def _lesson(client: Any, every: list[demos.Demo]) -> Iterator[Ran]:
-    begun = time.monotonic()
-    ready = _execute(client, kernel.PREPARE, "", conditions.CELL_SECONDS)
+    begun, most = time.monotonic(), conditions.CELL_SECONDS * (1 + len(every[0].steps))
+    ready = _execute(client, kernel.PREPARE, "", most)
     prepared = time.monotonic() - begun
-    problem = problem_in(ready)
+    problem = f"what it needs had not run after {most} s" if ready is None else problem_in(ready)
     for demo in every:
         if problem:
             yield Ran(demo, 0.0, prepared, problem)
@@ -81,7 +80,7 @@ def _lesson(client: Any, every: list[demos.Demo]) -> Iterator[Ran]:
         begun, most = time.monotonic(), max(LEAST, TOO_LONG * timing.budget(demo))
         outputs = _execute(client, demo.cell.id, demo.cell.source, most)
         waited = time.monotonic() - begun
-        failed = problem_in(outputs)
+        failed = problem_in(outputs or [])
         if outputs is None:
             problem = f"a demo before it, {demo.cell.id}, was stopped after {most:.0f} s"
             failed = f"it had not ended after {most:.0f} s"
@@ -116,10 +115,8 @@ def _death() -> NotebookNode:
     return nbformat.v4.new_output("display_data", data={kernel.FAILED: "its kernel died"})
 
 
-def problem_in(outputs: list[NotebookNode] | None) -> str:
+def problem_in(outputs: list[NotebookNode]) -> str:
     """What the kernel said went wrong; empty if nothing did."""
-    if outputs is None:
-        return f"it had not ended after {conditions.CELL_SECONDS} s"
     found = [output.get("data", {}).get(kernel.FAILED) for output in outputs]
     return next(filter(None, found), "")
 
