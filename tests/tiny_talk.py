@@ -50,7 +50,7 @@ def slide(name: str, source: str, stored: str = "", minutes: float = 1.0) -> lis
 
 def write(material: Path, *demos: list) -> None:
     """The course in the folder `material`; the lesson's first code cell is no slide."""
-    rest = 13 - sum(cell.metadata["labs"]["minutes"]["15"] for _, cell, _ in demos)
+    rest = 12 - sum(cell.metadata["labs"]["minutes"]["15"] for _, cell, _ in demos)
     cells = [
         NEW.new_markdown_cell(OPENING, id="opening", metadata={"labs": {"minutes": {"15": rest}}}),
         NEW.new_markdown_cell("Welcome.", id="say-opening", metadata={"tags": ["notes"]}),
@@ -66,3 +66,25 @@ def write(material: Path, *demos: list) -> None:
     nbformat.write(
         NEW.new_notebook(cells=cells), material / "notebooks" / "sums" / "add-numbers.ipynb"
     )
+
+
+TALK = """
+title = "Sums for everyone"
+audience = "everyone"
+minutes = 15
+opening = "What did you last add up?"
+
+[[lessons]]
+slug = "add-numbers"
+
+[[polls]]
+question = "Who adds by hand?"
+choices = ["I do", "Nobody"]
+after = "adds"
+"""
+
+
+def write_talk(material: Path, *demos: list) -> None:
+    """The course, and a talk with a poll, which is called sums."""
+    write(material, *demos)
+    (material / "notebooks" / "talks" / "sums.toml").write_text(TALK, encoding="utf-8")
