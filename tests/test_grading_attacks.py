@@ -359,6 +359,24 @@ def test_submissions_do_not_meet(graded):
     assert "clean" in verdict.printed and "FOUND" not in verdict.printed
 
 
+def test_what_a_hidden_check_asks_reaches_no_learner(graded):
+    """By what is printed, or by an answer to a public check that comes later in the file."""
+    spy = """
+import os
+weeks = []
+def psi(base, now):
+    weeks.append(len(base))
+    os.write(2, b"ASKED %d" % len(base))
+    print("ASKED", weeks)
+    return 0.0
+"""
+    verdict = graded(job("spies", psi=spy, weeks="pass"))
+    public = [mark for mark in verdict.marks if mark.public]
+    told = [verdict.printed, *(f"{mark.came} {mark.printed}" for mark in public)]
+    assert "ASKED [300]" in " ".join(told), "what a public check asks may be seen"
+    assert "400" not in " ".join(told)
+
+
 def test_a_replay_of_a_known_sequence_does_not_help(graded):
     """The hidden data are drawn anew for each learner, their order too."""
     points = [graded(job(f"replay {seed}", seed=seed, psi=COUNTS)).earned for seed in range(3)]

@@ -23,6 +23,7 @@ from labs.kit.grading.verdict import Job, Mark, Verdict, gravest
 from labs.kit.warm.client import NoFork
 
 STARTS = 3  # of one submission: after a crash the other criteria are judged in a new process
+OWN_SECONDS = 5.0  # for what a check computes itself
 BY_JUDGE = {"too long": "timed out", "broken": "needs a person", "a person": "needs a person"}
 
 
@@ -171,7 +172,7 @@ def grade_one(job: Job, place: sandbox.Sandbox, name: str) -> Verdict:
     """The verdict on one job; whatever goes wrong in the grader itself waits for a person."""
     try:
         return _Grading(job, place, name).verdict()
-    except NoFork as error:
+    except (NoFork, Ended) as error:
         return unjudged(job, f"the sandbox gave no process ({error}); grade it again", name)
     except Exception as error:
         text = f"the grader broke ({type(error).__name__}: {error}); tell whoever maintains it"
@@ -192,7 +193,7 @@ class _Grading:
         self.outcomes: list[tuple[str, str]] = []
         self.errors: list[str] = []
         self.printed, self.answer_seconds, self.memory = "", 0.0, 0
-        self.starts = 0
+        self.starts = self.asked = 0
         self.session: Session | None = None
         self.began = time.monotonic()
 
@@ -200,7 +201,7 @@ class _Grading:
         """Run the cells, judge each criterion, and say how it went."""
         try:
             self._start()
-            results = [self._judged(one) for one in criteria(self.job.exercise)]
+            results = self._results()
         finally:
             self._finish()
         outcome, why = gravest_with_reason(self.outcomes)
@@ -217,11 +218,29 @@ class _Grading:
             self.name,
         )
 
+    def _results(self) -> list[Result]:
+        """Each criterion's result, in their order.
+
+        Public ones are judged first: learners read what came back and what was printed, and
+        an answer must not tell them there what a hidden one asked before.
+        """
+        every = criteria(self.job.exercise)
+        judged = {
+            one.id: self._judged(one) for one in sorted(every, key=lambda one: not one.public)
+        }
+        return [judged[one.id] for one in every]
+
     def _start(self) -> None:
         """A new process in which the cells have run, as far as they do."""
         self._finish()
         self.starts += 1
+        is_first, self.asked = self.starts == 1, 0
         self.session = self.place.session(self._left())
+        self._cells()
+        if is_first:  # what is printed later may tell what a hidden criterion asked
+            self.printed = self.session.settled()
+
+    def _cells(self) -> None:
         for number, cell in enumerate(self.job.cells, 1):
             try:
                 self._cell(cell, cell["cell"] or f"number {number}, of the learner's own")
@@ -259,13 +278,25 @@ class _Grading:
             self.errors.append(self.outcomes[-1][1])
 
     def _judged(self, one: Criterion) -> Result:
-        """One criterion's result; if the process ended, the next gets a new one."""
+        """One criterion's result; if the process ended, the next gets a new one.
+
+        One that ended a process which others had used before is judged again in a new one:
+        an answer that was cut short may have left things broken.
+        """
+        is_used = self.asked > 0
+        result = self._asked(one)
+        again = self.session.ended and is_used and self.starts < STARTS
+        return self._asked(one) if again else result
+
+    def _asked(self, one: Criterion) -> Result:
         if self.session.ended and self.starts < STARTS:
             self._start()
+        self.asked += 1
         if self.session.ended:
             return Result(one, "failed", f"nothing can be asked: {self.session.ended.why}")
         answers = Answers(self.session, self.job.parameters)
         seconds = self.place.limits["call_seconds"] + self.place.limits["grace_seconds"]
+        seconds += OWN_SECONDS
         try:
             (result,) = judge([one], answers, self.job.seed, seconds)
         except Ended:
@@ -291,7 +322,6 @@ class _Grading:
                 self.memory = max(self.memory, most if type(most) is int else 0)
         session.close()
         self.answer_seconds += session.seconds
-        self.printed = self.printed or session.text()
 
     def _texts(self, results: list[Result]) -> dict[str, str]:
         """What a person reads, by criterion: the free texts that it asks for."""

@@ -42,9 +42,8 @@ class Session:
     def __init__(self, process: Any, limits: Mapping[str, float]):
         self.process, self.limits = process, limits
         self.ended: Ended | None = None
-        self.seconds = 0.0
         self.asked = 0
-        self.deadline = time.monotonic() + limits["total_seconds"]
+        self.begin()
         self.printed = bytearray()
         self.dropped = 0
         self._came: queue.Queue = queue.Queue()
@@ -52,27 +51,34 @@ class Session:
         for run in (self._read, self._drain, self._write):
             threading.Thread(target=run, daemon=True).start()
 
-    def ask(self, *question: Any, seconds: float) -> dict[str, Any]:
-        """The answer to one question. Raises Ended if there is none in time."""
+    def begin(self) -> None:
+        """Let the time of this submission begin now."""
+        self.seconds, self.deadline = 0.0, time.monotonic() + self.limits["total_seconds"]
+
+    def ask(self, *question: Any, seconds: float, of: float = 0.0) -> dict[str, Any]:
+        """The answer to one question. Raises Ended if there is none in time.
+
+        `seconds` are what is left of the limit `of` (default: all of it).
+        """
         if self.ended:
             raise self.ended
         began = time.monotonic()
         try:
-            return self._asked(question, seconds)
+            return self._asked(question, seconds, of or seconds)
         except TooLong:  # the judge's own limit; the answer may come yet, and be the wrong one
-            self.end("timed out", self._late(seconds))
+            self.end("timed out", self._late(of or seconds))
             raise
         finally:
             self.seconds += time.monotonic() - began
 
-    def _asked(self, question: tuple, seconds: float) -> dict[str, Any]:
+    def _asked(self, question: tuple, seconds: float, of: float) -> dict[str, Any]:
         self.asked += 1
         self._sent.put(wire.encode([self.asked, *question]))
         left = min(seconds + self.limits["grace_seconds"], self.deadline - time.monotonic())
         try:
             came = self._came.get(timeout=max(left, 0.01))
         except queue.Empty:
-            raise self.end("timed out", self._late(seconds)) from None
+            raise self.end("timed out", self._late(of)) from None
         if isinstance(came, Exception):
             raise self.end(*self._how(came))
         if came.get("to") != self.asked:
@@ -140,6 +146,15 @@ class Session:
         more = f"\n... and {self.dropped:,} bytes more" if self.dropped else ""
         return self.printed.decode(errors="replace") + more
 
+    def settled(self) -> str:
+        """What was printed so far, once it has been read; waits 5 ms at least, 100 at most."""
+        for _ in range(20):
+            before = len(self.printed) + self.dropped
+            time.sleep(0.005)
+            if before == len(self.printed) + self.dropped:
+                break
+        return self.text()
+
     def close(self) -> None:
         """End the process."""
         self._sent.put(None)
@@ -158,12 +173,14 @@ def _exit_words(code: int) -> str:
 class Answers(Mapping):
     """Answers by name, as `judge` takes them; none of the learner's objects ever comes here.
 
-    `given` are names that the judge knows better: the parameters.
+    `given` are names that the judge knows better: the parameters. All that is asked
+    together, for one criterion, has the time of one call.
     """
 
     def __init__(self, session: Session, given: Mapping[str, Any]):
         self._session, self._given = session, dict(given)
         self._seconds = session.limits["call_seconds"]
+        self._until = time.monotonic() + self._seconds
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._given)
@@ -185,7 +202,8 @@ class Answers(Mapping):
 
     def _value(self, *question: Any) -> Any:
         """What a question comes to; raises what the answer raised."""
-        came = self._session.ask(*question, seconds=self._seconds)
+        left = max(self._until - time.monotonic(), 0.0)
+        came = self._session.ask(*question, seconds=left, of=self._seconds)
         if type(came.get("printed")) is str:
             print(came["printed"], end="")
         if came.get("late"):

@@ -20,6 +20,7 @@ from labs.kit.grading.limits import limits as all_limits
 from labs.kit.grading.remote import Session
 from labs.kit.warm import client, preload, protocol, starting
 
+START_SECONDS = 60.0  # for a fresh interpreter to import
 CHILD = "labs.kit.grading.inside:become"
 KERNELS = ("ipykernel", "debugpy", "git", "tornado", "zmq", "IPython.extensions")  # theirs alone
 NEEDED = ("labs.kit.exercise.kinds", "labs.kit.exercise.serving", "py_landlock", "uvicorn")
@@ -58,8 +59,12 @@ class Sandbox:
     def session(self, limits: dict[str, float] | None = None) -> Session:
         """A new process for one submission. Raises NoFork if the server gives none."""
         chosen = limits or self.limits
-        start = self._fork if self.address else self._spawn
-        return Session(start(chosen), chosen)
+        if self.address:
+            return Session(self._fork(chosen), chosen)
+        session = Session(self._spawn(chosen), chosen)
+        session.ask("memory", seconds=START_SECONDS)  # it imports first, on nobody's time
+        session.begin()
+        return session
 
     def _fork(self, limits: dict[str, float]) -> Pipes:
         with ExitStack() as stack:
