@@ -20,6 +20,7 @@ ACTS = {
     "write": "write a file outside of its scratch folder",
     "network": "reach a server of this machine",
     "processes": "look into another process",
+    "mode": "change the mode of a file of the mentor's",
     "memory": "take as much memory as it likes",
     "shared memory": "leave something in memory for the next submission",
 }
@@ -46,6 +47,7 @@ def _processes():
 tried = {{
     "read": _can(lambda: open({canary!r}).read()),
     "write": _can(lambda: open({canary!r} + ".new", "w")),
+    "mode": _can(lambda: os.chmod({canary!r}, 0o600) is None),
     "network": _can(_network),
     "processes": _can(_processes),
     "memory": _can(lambda: len(bytearray({bytes}))),
