@@ -35,8 +35,8 @@ SEED_SECONDS = 10.0  # more for each seed
 class Variant:
     """Answers by cell id (what is not named is the notebook's own), and the seeds to judge by.
 
-    Only the criteria `only` are judged, if it names some; with `until_wrong` only up to
-    the first that the answers do not meet.
+    Only the criteria `only` are judged, if it names some, and each until a seed shows that
+    the answers do not meet it; with `until_wrong` only up to the first of all.
     """
 
     name: str
@@ -165,14 +165,17 @@ def _judged(variant: Variant, cells: list, checks: Path, namespace: dict) -> lis
         said = "".join(traceback.format_exception_only(error)).strip()
         return [(one.id, 0, "failed", said) for one in criteria]
     found: list[tuple] = []
+    wanted = set(variant.only) or {one.id for one in criteria}
     for seed in variant.seeds:
         for one in criteria:
-            if variant.only and one.id not in variant.only:
+            if one.id not in wanted:
                 continue
             (result,) = judge([one], namespace, seed, ANSWER_SECONDS)
             found.append((one.id, seed, result.outcome, result.why))
-            if result.outcome not in GOOD and variant.until_wrong:
-                return found
+            if result.outcome not in GOOD:
+                if variant.until_wrong:
+                    return found
+                wanted -= variant.only & {one.id}
         if any(outcome == "too long" for _, _, outcome, _ in found):
             break  # the next seed would not end either
     return found
