@@ -1,0 +1,29 @@
+"""How tests are spread over workers: the long files first, and whole."""
+
+import os
+import re
+import subprocess
+import sys
+
+from labs.kit import material
+from labs.kit.spread import LONG
+
+TWO_TESTS = "def test_1():\n    pass\n\n\ndef test_2():\n    pass\n"
+
+
+def test_long_files_are_begun_first_and_stay_whole(tmp_path):
+    for name in ("test_a.py", "test_b.py", *LONG[:2]):
+        (tmp_path / name).write_text(TWO_TESTS)
+    command = [sys.executable, "-m", "pytest", "-v", "-p", "labs.kit.pytest_lessons"]
+    spread = ["-n", "1", "--dist", "loadfile", "--no-loadscope-reorder", "-c", os.devnull]
+    done = subprocess.run(
+        [*command, *spread, "--rootdir", ".", "."], cwd=tmp_path, capture_output=True, text=True
+    )
+    order = re.findall(r"PASSED (\S+)::", done.stdout)
+    files = [*LONG[:2], "test_a.py", "test_b.py"]
+    assert order == [file for file in files for _ in range(2)], done.stdout
+
+
+def test_the_long_files_are_there():
+    folder = material.root() / "tests"
+    assert [name for name in LONG if not (folder / name).is_file()] == []
