@@ -110,7 +110,7 @@ def compute() -> float:
         for source in [*cells, *(test for _, test in TESTS)]:
             exec(source, names)
         spent.append(time.perf_counter() - began)
-    return statistics.median(spent[1:])
+    return min(spent)  # the others had to share the machine
 
 
 def theirs(python: Path, place: Path, count: int) -> tuple[float, float, list[str]]:
@@ -191,6 +191,7 @@ def main() -> None:
         write_material(place / "kit")
         own = compute()
         print(f"  own compute of a submission: {1000 * own:.1f} ms")
+        print("  targets: 200 submissions in less than 60 s on 2 cores; overhead 50 times less")
         two = ours(place / "kit", count, 2)
         show(f"{count} submissions, 2 workers ({two.said['tier']})", count, two)
         python = environment_of_nbgrader()
