@@ -2,7 +2,6 @@
 
 import os
 
-import nbformat
 import papermill
 import pytest
 
@@ -32,10 +31,9 @@ def parameter_sets():
 def test_papermill(lesson, values, tmp_path, monkeypatch):
     for name, value in environment(tmp_path / "workspace").items():
         monkeypatch.setenv(name, value)
-    done = tmp_path / "done.ipynb"
-    papermill.execute_notebook(
+    done = papermill.execute_notebook(
         str(material.root() / lesson.path),
-        str(done),
+        None,  # what comes back is what would be written
         parameters=values,
         kernel_name="python3",
         cwd=str(tmp_path),
@@ -45,7 +43,7 @@ def test_papermill(lesson, values, tmp_path, monkeypatch):
         autosave_cell_every=0,
         shutdown_kernel="immediate",
     )
-    code = [cell for cell in nbformat.read(done, 4).cells if cell.cell_type == "code"]
+    code = [cell for cell in done.cells if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
 
 

@@ -70,7 +70,7 @@ def warm_papermill(folder: Path) -> None:
                 os.environ.update(environment(Path(place) / "workspace"))
                 papermill.execute_notebook(
                     str(path),
-                    str(Path(place) / "done.ipynb"),
+                    None,
                     parameters=PARAMETERS,
                     kernel_name="python3",
                     cwd=place,
