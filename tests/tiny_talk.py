@@ -54,7 +54,7 @@ def write(material: Path, *demos: list) -> None:
     cells = [
         NEW.new_markdown_cell(OPENING, id="opening", metadata={"labs": {"minutes": {"15": rest}}}),
         NEW.new_markdown_cell("Welcome.", id="say-opening", metadata={"tags": ["notes"]}),
-        NEW.new_code_cell("numbers = [1, 2]", id="numbers", execution_count=1),
+        NEW.new_code_cell("numbers = [1, 2]\nnumbers", id="numbers", execution_count=1),
         *(cell for demo in demos for cell in demo),
         NEW.new_markdown_cell(
             f"**1. What is one and two?**\n\n{ANSWERS}", id="quiz", metadata={"tags": ["quiz"]}

@@ -58,7 +58,7 @@ class Demos:
             if name in self.done or name in self.failed:
                 continue
             with capture_output():
-                ran = self.shell.run_cell(cell["source"], store_history=False)
+                ran = self.shell.run_cell(cell["source"], silent=True)
             self.note(name, ran.error_before_exec or ran.error_in_exec)
 
     def note(self, name: str, error: BaseException | None) -> None:

@@ -85,27 +85,27 @@ async function afresh() {
 
 async function reset() {
   say("Back to the start");
-  for (const shown of lab().shell.widgets("main"))
-    if (shown.context) await shown.context.save();
   const token = (document.cookie.match(/(?:^|; )_xsrf=([^;]*)/) || [])[1];
   const answer = await fetch("reset", { method: "POST", headers: { "X-XSRFToken": token } });
   if (!answer.ok) return say(`The reset failed (${answer.status}). Reload this page.`);
-  await reload((await answer.json()).round);
+  await renew((await answer.json()).round);
 }
 
-async function reload(round) {
+async function renew(round) {
+  if (round === stage.round) return;
   stage.round = round;
-  for (const shown of lab().shell.widgets("main"))
-    if (shown.context) shown.context.model.dirty = false;
-  await load();
+  for (const shown of [...lab().shell.widgets("main")].filter((each) => each.context)) {
+    shown.context.model.dirty = false;
+    await shown.context.revert();
+  }
+  await select(await open(stage.demos[0].notebook), stage.demos[0].cell);
   say("All demos are as they were before the talk. Press Prepare.");
 }
 
 async function load() {
   const path = stage.demos[0].notebook;
-  const before = lab();
-  live.src = `${stage.base}lab/tree/${path}?reset=${stage.round}`;
-  await until(() => lab() && lab() !== before && lab().shell);
+  live.src = `${stage.base}lab/tree/${path}`;
+  await until(() => lab() && lab().shell);
   listen(live);
   await lab().restored;
   const [style, shell] = [live.contentDocument.documentElement.style, lab().shell];
@@ -155,7 +155,7 @@ async function begin() {
   say("Press Prepare before the talk: it runs what the first demos need.");
   setInterval(async () => {
     const { round } = await state();
-    if (round !== stage.round) await reload(round);
+    await renew(round);
   }, 3000);
 }
 

@@ -4,6 +4,7 @@ The folder of the presenter's copies holds `stage.json`, which `labs.kit.talk.li
 the talk, the file of its deck, and for each demo its slide, notebook and cell.
 """
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -92,18 +93,15 @@ class State(Behind):
 
 
 class Reset(Behind):
-    """Back to the start: kernels end, and the copies are written anew."""
+    """Back to the start: the copies are written anew, and their kernels begin again."""
 
     @web.authenticated
     @authorized
     async def post(self) -> None:
-        """End every kernel and write the copies."""
-        sessions, kernels = self.settings["session_manager"], self.settings["kernel_manager"]
-        for session in await ensure_async(sessions.list_sessions()):
-            await ensure_async(sessions.delete_session(session["id"]))
-        for kernel_id in kernels.list_kernel_ids():
-            await ensure_async(kernels.shutdown_kernel(kernel_id))
-        stage = self.stage()
+        """Write the copies, and restart every kernel, all at once."""
+        stage, kernels = self.stage(), self.settings["kernel_manager"]
         copies.write(talks.read(stage["talk"], stage["minutes"]))
+        running = kernels.list_kernel_ids()
+        await asyncio.gather(*(ensure_async(kernels.restart_kernel(one)) for one in running))
         self.settings["labs_round"] = self.settings.get("labs_round", 0) + 1
         self.send(json.dumps({"round": self.settings["labs_round"]}), "application/json")
