@@ -121,4 +121,5 @@ def _arguments(lessons: list[manifest.Lesson]) -> list[str]:
 
 
 def _spread() -> list[str]:
-    return ["-n", str(os.cpu_count() or 1), "--dist", "loadfile", "--no-loadscope-reorder"]
+    workers = (os.cpu_count() or 1) + 1  # while one waits for a server, another can compute
+    return ["-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder"]
