@@ -4,6 +4,7 @@ By hands is a slide of the deck. On paper is a part of the handout. In the noteb
 live demos the presenter types the counts, and bars show them.
 """
 
+from collections.abc import Iterable
 from html import escape
 
 from labs.kit import quiz
@@ -48,7 +49,7 @@ def _bar(choice: str, count: int, total: int) -> str:
 
 def on_paper(talk: talks.Talk) -> str:
     """The polls and the closing quiz as HTML with boxes to tick, and no answer."""
-    questions = [(poll.question, poll.choices) for poll in talk.polls]
+    questions = [(escape(poll.question), map(escape, poll.choices)) for poll in talk.polls]
     questions += [(one.text, texts(one)) for one in slides.quiz_of(talk)]
     return "".join(
         f'<section class="poll"><p><strong>{place}. {text}</strong></p><ul>{_boxes(choices)}</ul>'
@@ -62,5 +63,5 @@ def texts(question: quiz.Question) -> tuple[str, ...]:
     return tuple(answer.text for answer in question.answers)
 
 
-def _boxes(choices: tuple[str, ...]) -> str:
+def _boxes(choices: Iterable[str]) -> str:
     return "".join(f"<li>{BOX} {choice}</li>" for choice in choices)
