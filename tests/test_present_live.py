@@ -48,7 +48,7 @@ def stage(course):
     else:
         pytest.fail("no address in:\n" + "".join(lines))
     yield line.strip().replace("localhost", "127.0.0.1")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
     assert process.wait(60) == 0
 
 

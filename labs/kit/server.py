@@ -41,9 +41,7 @@ def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") 
     """
     course = manifest.read()
     page = course.place(slug or course.lessons[0].slug)
-    for name in ("SIGTERM", "SIGHUP"):  # a closed window ends it like Ctrl-C: no orphan
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+    end_like_ctrl_c()
     _tell(folder, workspace.prepare(folder))
     process: list[subprocess.Popen] = []
     stack = ExitStack()  # what lives as long as JupyterLab does
@@ -62,6 +60,13 @@ def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") 
         for one in process:
             _end(one)
         stack.close()
+
+
+def end_like_ctrl_c() -> None:
+    """Let a closed window end this process as Ctrl-C does: no orphan stays."""
+    for name in ("SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
 
 
 def _welcome(server: dict, folder: Path, port: int, page: Path, browser: bool, running: bool):

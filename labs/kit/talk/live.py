@@ -26,6 +26,7 @@ def start(
     talk = talks.read(name, minutes)
     folder, process, stack = copies.folder(talk), [], ExitStack()
     built = deck.build(talk)
+    server.end_like_ctrl_c()
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with workspace.Locked(folder / "start.lock"):
