@@ -10,6 +10,7 @@ from labs.kit.exercise import desk
 from labs.kit.exercise.stub import is_answer, is_check, solved
 from labs.kit.exercise.verify import FEW, _Cases
 from labs.kit.grading import grade, tiers
+from labs.kit.grading.assignment import drawn_parameters
 from labs.kit.grading.verdict import Job
 from labs.kit.verify import RELEASE
 
@@ -33,8 +34,11 @@ logging.getLogger("mlflow").info("this goes to stderr, which other graders take 
 """
 
 
-def job(exercise, variant, seed=0):
-    """The solution with the answers of a variant in their places, and libraries that log."""
+def job(exercise, variant, seed=0, learner=""):
+    """The solution with the answers of a variant in their places, and libraries that log.
+
+    For a `learner` the parameters are drawn, as `labs grade` does it.
+    """
     cells = [
         {
             "cell": cell.id,
@@ -46,7 +50,11 @@ def job(exercise, variant, seed=0):
     ]
     imports = next(at for at, cell in enumerate(cells) if cell["kind"] == "code")
     cells.insert(imports + 1, {"cell": "", "kind": "code", "source": LOUD})
-    return Job(variant.name, exercise.slug, tuple(cells), seed)
+    drawn = drawn_parameters(b"a secret", learner, exercise) if learner else {}
+    source = "\n".join(f"{name} = {value!r}" for name, value in drawn.items())
+    for at in [at for at, cell in enumerate(cells, 1) if cell["cell"] == "parameters"]:
+        cells.insert(at, {"cell": "drawn-parameters", "kind": "code", "source": source})
+    return Job(variant.name, exercise.slug, tuple(cells), seed, drawn)
 
 
 @pytest.mark.parametrize("exercise", EXERCISES, ids=lambda one: one.slug)
@@ -55,7 +63,7 @@ def test_solutions_get_full_marks_and_wrong_answers_do_not(exercise, graded):
     cases = _Cases(material.root() / exercise.folder, desk.solution_of(exercise), list(criteria))
     by_hand = sum(one.points for one in criteria if one.by_hand)
     for variant in [cases.fixed()[1], cases.right[0]][: None if RELEASED else 1]:
-        ((_, verdict),) = graded([job(exercise, variant)])
+        ((_, verdict),) = graded([job(exercise, variant, learner="ada")])
         assert verdict.outcome == ("needs a person" if by_hand else "graded"), verdict
         assert verdict.earned == exercise.points - by_hand, verdict
         assert "INFO mlflow: this goes to stderr" in verdict.printed
