@@ -49,21 +49,20 @@ def page(talk: Talk) -> str:
     """The deck as HTML."""
     slides = talks.slides(talk)
     notebook = nbformat.v4.new_notebook(cells=[_cell(slide, talk) for slide in slides])
-    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": "python"}
     parts = {
         "title": talk.title,
         "early": assets.own("early.js"),
         "css": assets.styles(_text(notebook)),
         "script": assets.closed(assets.own("deck.js")),
-        "mathjax": assets.mathjax() if any(map(has_formula, notebook.cells)) else "",
+        "mathjax": assets.mathjax() if any(map(formulas, notebook.cells)) else "",
         **assets.reveal(),
     }
-    return _exporter().from_notebook_node(notebook, resources={"deck": parts})[0]
+    return _rendered(notebook, parts)
 
 
-def has_formula(cell: NotebookNode) -> bool:
-    """Whether a cell of prose holds a formula."""
-    return cell.cell_type == "markdown" and bool(FORMULA.search(FENCED.sub(" ", cell.source)))
+def formulas(cell: NotebookNode) -> list[str]:
+    """The formulas in a cell of prose."""
+    return FORMULA.findall(FENCED.sub(" ", cell.source)) if cell.cell_type == "markdown" else []
 
 
 def shown(source: str, most: int | None = None) -> str:
@@ -83,15 +82,24 @@ def shown_code(source: str) -> str:
     return "\n".join(lines).strip("\n")
 
 
-def _exporter():
-    from nbconvert.exporters import HTMLExporter
+def _rendered(notebook: NotebookNode, parts: dict[str, str]) -> str:
+    """The page that our template makes of the notebook.
 
-    return HTMLExporter(
+    nbconvert's own HTML exporter would parse it once more, and give each picture without an
+    alternative text one that says nothing; nobody would find out.
+    """
+    from nbconvert.exporters import HTMLExporter, TemplateExporter
+    from nbconvert.filters import Highlight2HTML
+
+    exporter = HTMLExporter(
         template_name="deck",
         extra_template_basedirs=[str(assets.TEMPLATE)],
         exclude_anchor_links=True,
         embed_images=False,
     )
+    exporter.register_filter("highlight_code", Highlight2HTML(pygments_lexer="python"))
+    resources = {"deck": parts}
+    return TemplateExporter.from_notebook_node(exporter, notebook, resources)[0]
 
 
 def _cell(slide: Slide, talk: Talk) -> NotebookNode:

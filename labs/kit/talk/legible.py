@@ -12,7 +12,7 @@ from labs.kit.talk import assets, chromium, deck, talks
 from labs.kit.talk.slides import Slide
 
 SIZES = ((1280, 720), (1920, 1080))  # of the two projectors that rooms have
-PRINTED = 14  # lines that code printed, on a slide
+PRINTED = 18  # lines that code printed, on a slide
 
 
 @dataclass(frozen=True)

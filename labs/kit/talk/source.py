@@ -1,6 +1,7 @@
 """Reads a talk's TOML, or says which entry is wrong and what to write instead."""
 
 import tomllib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,14 @@ def read(path: Path, minutes: int | None, course: manifest.Course) -> Talk:
 
 
 def lesson_notebook(slug: str, course: manifest.Course | None = None) -> NotebookNode:
-    """The stored notebook of a lesson."""
-    lesson = (course or manifest.read()).lesson(slug)
-    return read_notebook(material.root() / lesson.path)
+    """The stored notebook of a lesson, shared by all who ask for it: copy what you change."""
+    path = material.root() / (course or manifest.read()).lesson(slug).path
+    return _notebook(path, path.stat().st_mtime_ns if path.is_file() else 0)
+
+
+@lru_cache(maxsize=64)
+def _notebook(path: Path, changed: int) -> NotebookNode:
+    return read_notebook(path)
 
 
 class _Reader:

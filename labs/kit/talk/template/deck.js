@@ -20,9 +20,10 @@ function fit(section) {
   const printed = [...section.querySelectorAll(".output pre")].map((one) =>
     bare ? [one, PRINTED[1], 0.9] : [one, CODE[1], 0.7]);
   const lines = [...code, ...printed].map(([one, most, share]) => [one, roomFor(one, most), share]);
-  for (const [whole, least] of [[true, LARGEST - 14], [false, SMALLEST]]) {
+  const wanted = [[true, LARGEST, 26], [false, LARGEST, 26], [true, 25, SMALLEST], [false, 25, SMALLEST]];
+  for (const [whole, most, least] of wanted) {
     section.classList.toggle("whole-rows", whole);
-    for (let size = LARGEST; size >= least; size -= 1) {
+    for (let size = most; size >= least; size -= 1) {
       section.style.setProperty("--size", `${size}px`);
       for (const [one, most, share] of lines) {
         one.style.fontSize = `${Math.max(CODE[0], Math.min(most, share * size))}px`;
@@ -94,7 +95,7 @@ async function start() {
   await Reveal.initialize({
     width: 1280, height: 720, margin: 0, center: false, display: "flex", hash: true,
     transition: "none", backgroundTransition: "none", slideNumber: "c/t", controls: false,
-    pdfSeparateFragments: false, pdfMaxPagesPerSlide: 1, plugins: [RevealNotes],
+    pdfSeparateFragments: false, pdfMaxPagesPerSlide: 1, plugins: [RevealNotes], defaultTiming: 0,
     keyboard: { 68: () => (root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark") },
   });
   const answer = () => document.querySelectorAll("section.quiz").forEach((one) =>

@@ -1,7 +1,8 @@
-// Before anything is drawn: light or dark, as asked for, as last chosen, or as the system is.
+// Before anything is drawn: light or dark, as asked for, or as the system is; on paper light.
 (() => {
   const asked = new URLSearchParams(location.search);
   const dark = matchMedia("(prefers-color-scheme: dark)").matches;
-  const theme = asked.has("print-pdf") ? "light" : asked.get("theme") || (dark ? "dark" : "light");
+  const usual = dark && !asked.has("print-pdf") ? "dark" : "light";
+  const theme = asked.get("theme") || usual;
   document.documentElement.dataset.theme = theme;
 })();
