@@ -103,7 +103,7 @@ def test_the_run_of_show_adds_up_and_says_how_long_demos_took(course):
     rows = show.rows(talk)
     assert rows[-1].begins + rows[-1].minutes == sum(one.minutes for one in talks.slides(talk))
     (row,) = [one for one in rows if one.demo.startswith("Demo 1")]
-    assert (row.say, row.fallback) == ("Say it. Ask.", "the sum.")
+    assert (row.say, row.fallback) == ("Say it. Ask.", "The sum.")
     assert "took 0.5 s" in row.demo and "after 2 s of preparing" in row.demo
     assert len(show.markdown(talk).splitlines()) == len(rows) + 6
     assert show.page(talk).count("<tr>") == len(rows) + 1

@@ -57,7 +57,7 @@ def write(talk: talks.Talk, into: Path | None = None) -> list[demos.Demo]:
         own = [demo for demo in every if demo.lesson == lesson]
         plan = _text(state / "demos" / f"{lesson}.json", json.dumps(_plan(lesson, own)))
         _text(state / "kernels" / kernel_name(lesson) / "kernel.json", json.dumps(_spec(plan)))
-        _text(into / notebook(place, lesson), dumps(_copy(talk, lesson, own)))
+        _text(into / notebook(place, lesson), dumps(_copy(talk, lesson, every)))
     return every
 
 
@@ -120,29 +120,31 @@ def _spec(plan: Path) -> dict:
     }
 
 
-def _copy(talk: talks.Talk, lesson: str, own: list[demos.Demo]) -> NotebookNode:
+def _copy(talk: talks.Talk, lesson: str, every: list[demos.Demo]) -> NotebookNode:
     title = manifest.read().lesson(lesson).title
+    first = next(demo.number for demo in every if demo.lesson == lesson)
     about = ABOUT.format(title=title, talk=talk.title)
-    ready = f"# Run this before the talk: it runs what demo {own[0].number} needs."
+    ready = f"# Run this before the talk: it runs what demo {first} needs."
     cells = [
         NEW.new_markdown_cell(about, id="about"),
         NEW.new_code_cell(ready, id=kernel.PREPARE),
     ]
-    cells += _shown(talk, lesson, own)
+    cells += _shown(talk, lesson, every)
     name = {"name": kernel_name(lesson), "display_name": "Demos", "language": "python"}
     return NEW.new_notebook(cells=cells, metadata={"kernelspec": name})
 
 
-def _shown(talk: talks.Talk, lesson: str, own: list[demos.Demo]) -> Iterator[NotebookNode]:
-    """The lesson's demos and polls in the order of the slides; after the last one its quiz."""
-    live = {demo.place: demo for demo in own}
+def _shown(talk: talks.Talk, lesson: str, every: list[demos.Demo]) -> Iterator[NotebookNode]:
+    """A copy's demos and polls in the order of the slides; in the last copy the quiz, too."""
+    live, current = {demo.place: demo for demo in every}, every[0].lesson
     for place, slide in enumerate(talks.slides(talk), 1):
-        if place in live:
+        current = live[place].lesson if place in live else current
+        if current == lesson and place in live:
             yield from _cells(live[place])
-        elif slide.poll and slide.poll.after.startswith(f"{lesson}/"):
+        elif current == lesson and slide.poll:
             yield _poll(slide)
-    if lesson == talk.lessons[-1]:
-        for cell in lesson_notebook(lesson).cells:
+    if lesson == every[-1].lesson:
+        for cell in lesson_notebook(talk.quiz or talk.lessons[-1]).cells:
             if "quiz" in cell.metadata.get("tags", []):
                 yield NEW.new_markdown_cell(cell.source, id="quiz")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from labs.kit.talk import demos, slides, talks, timing
 
 FALLBACK = re.compile(r"\s*Fallback:\s*(.+?[.?!])(?=\s|$)", re.S)  # one sentence
-STORED = "the stored output, which the slide shows too"
+STORED = "The stored output, which the slide shows too"
 HEADS = ("From", "Slide", "Minutes", "Say", "Demo", "Fallback")
 
 
@@ -38,7 +38,7 @@ def rows(talk: talks.Talk) -> list[Row]:
 def _row(begins: float, place: int, slide: slides.Slide, demo: demos.Demo | None) -> Row:
     found = FALLBACK.search(slide.notes)
     say = FALLBACK.sub("", slide.notes).strip()
-    fallback = found[1].strip() if found else STORED
+    fallback = found[1][:1].upper() + found[1][1:].strip() if found else STORED
     took = describe(demo) if demo else ""
     return Row(
         begins, place, slide.heading, slide.minutes, say, took, fallback if demo or found else ""
@@ -109,7 +109,8 @@ def _rows(talk: talks.Talk) -> Iterator[str]:
 
 
 def _paragraphs(text: str) -> str:
-    return "<br>".join(html.escape(part) for part in re.split(r"\n+", text))
+    plain = "<br>".join(html.escape(part) for part in re.split(r"\n+", text))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", plain)
 
 
 def page(talk: talks.Talk) -> str:
