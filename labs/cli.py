@@ -38,13 +38,6 @@ def parser() -> argparse.ArgumentParser:
     _add_exercises(command)
     arguments.add(command, _add_server)
 
-    ready = command("preflight", "Run a talk's demos offline: go, or what to mend.", _preflight)
-    ready.add_argument("talk", help="a talk, a lesson or a track, as in one-way-to-deploy")
-    ready.add_argument("--minutes", type=int, choices=(15, 30, 45), help="the cut to run")
-    ready.add_argument(
-        "--port", type=_port, default=8888, help="port for the live demos (default 8888)"
-    )
-
     stopped = command("stop", "Stop the JupyterLab that runs in your workspace.", _stop)
     _add_workspace(stopped)
 
@@ -122,6 +115,16 @@ def _add_talks(command) -> None:
     present.add_argument("--pdf", action="store_true", help="the slides as PDF too")
     present.add_argument("--handout", action="store_true", help="a page for the room, and your own")
     present.add_argument("--open", action="store_true", help="open the slides in the browser")
+    present.add_argument("--live", action="store_true", help="the slides, and JupyterLab beside")
+    present.add_argument("--reset", action="store_true", help="live demos back to their start")
+    _add_server(present)
+
+    ready = command("preflight", "Run a talk's demos offline: go, or what to mend.", _preflight)
+    ready.add_argument("name", help="a talk, a lesson or a track; or the file of a talk")
+    _add_minutes(ready, "the length to try (default: the talk's own)")
+    ready.add_argument(
+        "--port", type=_port, default=8888, help="port of the live demos (default 8888)"
+    )
 
     talk = command("talk", "Make a talk of your own from a lesson.", _talk)
     talk.add_argument("action", choices=["new"], help="what to do")
@@ -228,7 +231,7 @@ def _verify(args) -> int | None:
 def _preflight(args) -> int | None:
     from labs.kit.talk import preflight
 
-    return preflight.main(args.talk, args.minutes, args.port)
+    return preflight.main(args.name, args.minutes, args.port)
 
 
 def _stop(args) -> int | None:
@@ -282,8 +285,12 @@ def _new(args) -> int | None:
 
 
 def _present(args) -> int | None:
-    from labs.kit.talk import commands
+    from labs.kit.talk import commands, live
 
+    if args.reset:
+        return live.reset(args.name, args.minutes)
+    if args.live:
+        return live.start(args.name, args.minutes, args.port, not args.no_browser)
     return commands.present(args.name, args.minutes, args.pdf, args.handout, args.open)
 
 

@@ -32,7 +32,7 @@ def start(
         with workspace.Locked(folder / "start.lock"):
             running = server.find(folder)
             if not running:
-                write(talk, built)
+                write(talk, built, name)
                 env = server._environment(folder)
                 kernels = stack.enter_context(copies.kernels(env))
                 kernels = {**kernels, **copies.environment(folder)}
@@ -51,8 +51,9 @@ def start(
         stack.close()
 
 
-def write(talk: talks.Talk, built: Path) -> None:
+def write(talk: talks.Talk, built: Path, name: str) -> None:
     """Write the copies of the talk's demos, and what the stage must know of them."""
+    named = str(talk.source.resolve()) if name.endswith(".toml") else name
     every = copies.write(talk)
     shown = [
         {
@@ -64,7 +65,7 @@ def write(talk: talks.Talk, built: Path) -> None:
         }
         for demo in every
     ]
-    told = {"talk": talk.slug, "title": talk.title, "minutes": talk.minutes, "demos": shown}
+    told = {"talk": named, "title": talk.title, "minutes": talk.minutes, "demos": shown}
     text = json.dumps(told | {"deck": str(built), "prepare": copies.kernel.PREPARE})
     copies._text(copies.folder(talk) / ".labs" / stage.STAGE, text)
 
