@@ -22,7 +22,8 @@ def course(tmp_path, monkeypatch):
     return tmp_path / "material"
 
 
-def test_each_demo_is_run_offline_and_judged(course):
+def test_each_demo_is_run_offline_and_judged(course, monkeypatch):
+    monkeypatch.setattr(rehearsal, "LEAST", 3.0)  # seconds until the one that hangs is stopped
     tiny_talk.write(
         course,
         slide("adds", "print(sum(numbers))", "3\n"),
@@ -30,6 +31,7 @@ def test_each_demo_is_run_offline_and_judged(course):
         slide("copes-without-a-network", COPES, "we go on\n"),
         slide("imports", "import not_installed_here"),
         slide("waits", "import time\n\ntime.sleep(1.2)", minutes=0.02),
+        slide("hangs", "time.sleep(600)", minutes=0.02),
         slide("drifted", "print(sum(numbers))", "4\n"),
         slide("recovers", "print('still here')", "still here\n"),
     )
@@ -43,7 +45,8 @@ def test_each_demo_is_run_offline_and_judged(course):
     assert "it asks another machine" in found["asks"].text
     assert "a room may be offline" in found["asks"].remedy
     assert found["imports"].remedy.startswith("not_installed_here is not installed.")
-    assert "more minutes" in found["waits"].remedy
+    assert "more minutes" in found["waits"].remedy and "more minutes" in found["hangs"].remedy
+    assert "it failed with KeyboardInterrupt" in ran["hangs"].problem
     assert found["drifted"].text == "it says '3', the slide '4'"
     assert "labs test add-numbers" in found["drifted"].remedy
 

@@ -1,7 +1,6 @@
 """`labs present --live`: the deck and its demos on one page, in a JupyterLab of the talk's own."""
 
 import json
-import os
 import urllib.request
 import webbrowser
 from contextlib import ExitStack
@@ -97,5 +96,5 @@ def reset(name: str, minutes: int | None = None) -> None:
             ) from None
         return
     copies.write(talk)
-    said = os.path.relpath(folder)
-    print(f"The demos in {said} are as they were. Start them with: labs present {name} --live")
+    again = f"labs present {name} --minutes {talk.minutes} --live"
+    print(f"The demos in {folder} are as they were. Start them with: {again}")

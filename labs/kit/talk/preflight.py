@@ -112,12 +112,12 @@ def judged(ran: rehearsal.Ran) -> Finding:
     """Go or no-go for one demo: it works, in time, and says what its slide says."""
     name, most = name_of(ran.demo), timing.budget(ran.demo)
     slug = ran.demo.lesson
-    if ran.problem:
-        return Finding(name, ran.problem, remedy(slug, ran.problem))
     if ran.waited > most:
         said = f"the room waits {ran.waited:.0f} s; of {ran.demo.slide.minutes:g} minutes that is "
         said += f"more than {most:.0f} s"
         return Finding(name, said, "Give its slide more minutes, or show its stored output.")
+    if ran.problem:
+        return Finding(name, ran.problem, remedy(slug, ran.problem))
     if ran.differs:
         again = f"Run: labs test {slug}. If that passes, restart and try again."
         return Finding(name, f"{ran.differs}", again)

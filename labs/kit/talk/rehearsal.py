@@ -71,48 +71,54 @@ def _kernel(into: Path, lesson: str, env: dict[str, str]) -> Iterator[Any]:
 def _lesson(client: Any, every: list[demos.Demo]) -> Iterator[Ran]:
     begun, most = time.monotonic(), conditions.CELL_SECONDS * (1 + len(every[0].steps))
     ready = _execute(client, kernel.PREPARE, "", most)
-    prepared = time.monotonic() - begun
-    problem = f"what it needs had not run after {most} s" if ready is None else problem_in(ready)
+    prepared, problem = time.monotonic() - begun, problem_in(ready)
     for demo in every:
         if problem:
             yield Ran(demo, 0.0, prepared, problem)
             continue
         begun, most = time.monotonic(), max(LEAST, TOO_LONG * timing.budget(demo))
         outputs = _execute(client, demo.cell.id, demo.cell.source, most)
-        waited = time.monotonic() - begun
-        failed = problem_in(outputs or [])
-        if outputs is None:
-            problem = f"a demo before it, {demo.cell.id}, was stopped after {most:.0f} s"
-            failed = f"it had not ended after {most:.0f} s"
+        waited, failed = time.monotonic() - begun, problem_in(outputs)
         differs = "" if failed else difference(demo.cell, outputs)
         yield Ran(demo, waited, prepared if demo.first else 0.0, failed, differs)
 
 
-def _execute(client: Any, name: str, source: str, seconds: float) -> list[NotebookNode] | None:
-    """The outputs of a cell of that id; None if it takes longer than `seconds`."""
+def _execute(client: Any, name: str, source: str, seconds: float) -> list[NotebookNode]:
+    """The outputs of a cell of that id, which is interrupted if it takes longer."""
     content = {"code": source or "pass", "silent": False, "store_history": True}
     content |= {"allow_stdin": False, "stop_on_error": True, "user_expressions": {}}
     message = client.session.msg("execute_request", content, metadata={"cellId": name})
     client.shell_channel.send(message)
-    outputs, end = [], time.monotonic() + seconds
+    asked, outputs = message["header"]["msg_id"], []
+    if not _collect(client, asked, outputs, seconds):
+        client.parent.interrupt_kernel()  # as a presenter would
+        if not _collect(client, asked, outputs, LEAST):
+            return [_death("it cannot be interrupted")]
+    return outputs
+
+
+def _collect(client: Any, asked: str, outputs: list[NotebookNode], seconds: float) -> bool:
+    """Add what the cell shows to `outputs`; whether it ended within so many seconds."""
+    end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         try:
             told = client.get_iopub_msg(timeout=min(left, 0.5))
         except Empty:
             if not client.is_alive():
-                return [_death()]
+                outputs.append(_death("its kernel died"))
+                return True
             continue
-        if told["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+        if told["parent_header"].get("msg_id") != asked:
             continue
         if told["msg_type"] == "status" and told["content"]["execution_state"] == "idle":
-            return outputs
+            return True
         if told["msg_type"] in ("stream", "display_data", "execute_result", "error"):
             outputs.append(nbformat.v4.output_from_msg(told))
-    return None
+    return False
 
 
-def _death() -> NotebookNode:
-    return nbformat.v4.new_output("display_data", data={kernel.FAILED: "its kernel died"})
+def _death(said: str) -> NotebookNode:
+    return nbformat.v4.new_output("display_data", data={kernel.FAILED: said})
 
 
 def problem_in(outputs: list[NotebookNode]) -> str:
