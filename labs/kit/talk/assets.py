@@ -16,6 +16,7 @@ FACES = (  # family, weight, style, distribution, file
     ("Talk", 400, "italic", "sphinx-revealjs", f"{SANS}italic.ttf"),
     ("TalkMono", 400, "normal", "matplotlib", "matplotlib/mpl-data/fonts/ttf/DejaVuSansMono.ttf"),
 )
+USUAL = "".join(map(chr, (*range(32, 127), *range(160, 256)))) + "–—‘’“”…•←→−≤≥≈✓☐"
 LIGHT, DARK = "a11y-high-contrast-light", "a11y-high-contrast-dark"  # of accessible-pygments
 MATHJAX = "sphinx-mathjax-offline/static/mathjax/tex-svg.js"  # draws formulas without a font file
 MATHJAX_SETTINGS = """window.MathJax = {tex: {inlineMath: [['$', '$']]}, svg: {fontCache: 'local'},
@@ -57,8 +58,8 @@ def styles(text: str) -> str:
 
 
 def faces(text: str) -> str:
-    """The fonts, with the characters of `text` and of ASCII."""
-    letters = {one for one in text if one.isprintable()} | set(map(chr, range(32, 127)))
+    """The fonts, with the characters of `text` and the usual ones."""
+    letters = {one for one in text if one.isprintable()} | set(USUAL)
     characters = "".join(sorted(letters))
     return "\n".join(
         f"@font-face {{font-family: {family}; font-weight: {weight}; font-style: {style}; "
