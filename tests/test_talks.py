@@ -199,7 +199,8 @@ def edited_lesson(tmp_path):
     (tmp_path / "exercises").mkdir()
     (tmp_path / "exercises" / "course.toml").write_text(COUNTS)
     python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(new.new_notebook(cells=cells, metadata=python), tmp_path / "notebooks" / "one" / "begin.ipynb")
+    path = tmp_path / "notebooks" / "one" / "begin.ipynb"
+    nbformat.write(new.new_notebook(cells=cells, metadata=python), path)
     shutil.copy(material.root() / "pyproject.toml", tmp_path)
     (tmp_path / "tests").mkdir()
     shutil.copy(material.root() / "tests" / "test_lessons.py", tmp_path / "tests")
@@ -217,7 +218,7 @@ def test_a_lesson_whose_output_is_no_longer_true_stops_the_deck(edited_lesson):
     done = present(edited_lesson, "begin", "--minutes", "15")
     assert done.returncode == 1, done.stdout
     assert "changed since they last passed: begin" in done.stdout
-    assert "begin, cell count" in done.stderr
+    assert "begin, cell count" in done.stderr, done.stdout
     assert "labs refresh" in done.stderr
     assert not (edited_lesson / "_build" / "talks").exists()
 
