@@ -11,7 +11,7 @@ from browser import browser, watched  # noqa: F401  a fixture
 from tiny_talk import slide
 
 from labs.kit.execute import read_notebook
-from labs.kit.talk import copies, live, polls, talks
+from labs.kit.talk import copies, kernel, live, polls, talks
 
 MINUTE = 60_000  # milliseconds; a loaded machine takes its time
 BAR = {"include": [["#bar"]]}
@@ -143,3 +143,21 @@ def test_a_poll_counts_in_the_notebook_and_is_on_paper(course):
     paper = polls.on_paper(talks.read("sums", 15))
     assert paper.count("<section") == 2 and paper.count(polls.BOX) == 2 + 3
     assert "Right" not in paper
+
+
+def test_a_demo_shows_no_traceback_and_what_a_presenter_tries_besides_does(
+    course, monkeypatch, capsys
+):
+    from IPython.core.interactiveshell import InteractiveShell
+
+    talk = talks.read("sums", 15)
+    copies.write(talk)
+    plan = copies.folder(talk) / ".labs" / "demos" / "add-numbers.json"
+    monkeypatch.setenv(kernel.PLAN, str(plan))
+    shell = InteractiveShell()
+    kernel.load_ipython_extension(shell)
+    shell.run_cell("print(sum(numbers) / 0)", cell_id="breaks")
+    assert capsys.readouterr().out.count("it failed with ZeroDivisionError") == 1
+    shell.run_cell("1 / 0", cell_id="of-my-own")
+    tried = capsys.readouterr().out
+    assert "Traceback" in tried and "This step" not in tried

@@ -89,7 +89,7 @@ class Demos:
 
         from IPython.display import publish_display_data
 
-        advice = "To try again, restart the kernel (press 0 twice) and run this cell."
+        advice = "To try again, press Run afresh, or 0 twice and Shift+Enter."
         text = f"This step did not work: {self.problem}. {advice}"
         if outputs:
             text += f" This is what it showed when it was verified on {self.verified}:"

@@ -26,7 +26,9 @@ const here = () => stage.demos.find((demo) => demo.slide === slide)
 
 function listen(frame) {
   frame.contentWindow.addEventListener("keydown", (event) => {
-    if (event.key === "F8") { event.preventDefault(); event.stopPropagation(); swap(); }
+    const act = event.key === "F8" ? swap
+      : frame === live && event.shiftKey && event.key === "Enter" ? run : null;
+    if (act) { event.preventDefault(); event.stopPropagation(); act(); }
   }, true);
 }
 
@@ -52,17 +54,15 @@ async function show(demo) {
   if (document.body.dataset.view === "deck") view("both");
   colour();
   chosen = demo;
-  say(`Demo ${demo.number}: ${demo.title}. Shift+Enter runs it, F8 goes back to the deck.`);
+  say(`Opening ${demo.notebook}`);
   await select(await open(demo.notebook), demo.cell);
   live.contentWindow.focus();
   panel().content.node.focus();
+  say(`Demo ${demo.number}: ${demo.title}. Shift+Enter runs it, F8 goes back to the deck.`);
 }
 
-async function run() {
-  const code = panel().content.activeCell;
-  await lab().commands.execute("notebook:run-cell");
-  return code;
-}
+// In place: JupyterLab's own Shift+Enter goes on to the next cell, and the output out of sight.
+const run = () => lab().commands.execute("notebook:run-cell");
 
 async function prepare() {
   for (const path of new Set(stage.demos.map((demo) => demo.notebook))) {
@@ -111,6 +111,9 @@ async function load() {
   const [style, shell] = [live.contentDocument.documentElement.style, lab().shell];
   for (const name of ["code", "content"])
     style.setProperty(`--jp-${name}-presentation-font-size${name === "code" ? "" : "1"}`, FONT);
+  const fit = live.contentDocument.createElement("style");
+  fit.textContent = ".jp-OutputArea img { max-width: 100%; height: auto }";
+  live.contentDocument.head.append(fit);
   shell.presentationMode = true;
   shell.mode = "single-document";
   shell.collapseLeft();
