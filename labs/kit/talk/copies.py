@@ -158,8 +158,9 @@ def _poll(slide: Slide) -> NotebookNode:
 
 def _cells(demo: demos.Demo) -> Iterator[NotebookNode]:
     """The heading of a demo, and its code: hidden where the slide does not show it either."""
-    hidden = "output-only" in demo.cell.metadata.get("tags", [])
     yield NEW.new_markdown_cell(
         f"## Demo {demo.number}: {demo.slide.heading}", id=f"heading-{demo.number}"
     )
-    yield NEW.new_code_cell(demo.cell.source, id=demo.cell.id, metadata=HIDDEN if hidden else {})
+    yield NEW.new_code_cell(
+        demo.cell.source, id=demo.cell.id, metadata={} if demo.slide.code else HIDDEN
+    )
