@@ -1,5 +1,6 @@
 """One call for every model and every target, each on record."""
 
+import forks
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +15,8 @@ from labs.deployment.promotion import promote, rollback
 from labs.deployment.registry import log_model, open_registry, register
 from labs.deployment.rollout import stop
 from labs.deployment.routing import Routes
+
+servers_are_forks = forks.servers_are_forks
 
 WORDS = {"owner": "Plant 2", "intended_use": "test", "dataset_name": "made up"}
 

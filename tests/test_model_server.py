@@ -14,6 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 import cloudpickle
+import forks
 import mlflow
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -23,6 +24,8 @@ from sklearn.linear_model import LinearRegression
 from labs.deployment import aliases, registry, telemetry, traffic
 from labs.deployment.local import Server, ServerError
 from labs.deployment.routing import Route, Routes
+
+servers_are_forks = forks.servers_are_forks
 
 
 @pytest.fixture(scope="module")

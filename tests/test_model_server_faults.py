@@ -12,12 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from urllib.parse import urlparse
 
+import forks
 import pytest
 from served import DATA, Sum, TurnsBad, add_version, post, row, until
 
 from labs.deployment import aliases, registry
 from labs.deployment.local import Server
 from labs.deployment.routing import Route, Routes
+
+servers_are_forks = forks.servers_are_forks
 
 TROUBLES = {
     "cannot be loaded": "it cannot be loaded: OSError: its weights are gone",

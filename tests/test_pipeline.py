@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import forks
 import mlflow
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from labs.deployment.deploy import deploy
 from labs.deployment.events import EventLog
 from labs.deployment.pipeline import Step, step
 
+servers_are_forks = forks.servers_are_forks
 MONDAY = datetime(2026, 3, 2, 6, tzinfo=UTC)
 
 

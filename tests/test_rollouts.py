@@ -1,13 +1,12 @@
 """Roll-outs: a shadow answers nobody, a canary stops by its rule, blue-green moves all at once."""
 
 import operator
-import os
-import subprocess
 import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta
 
+import forks
 import numpy as np
 import pytest
 from served import Sum, TurnsBad, add_version, post, row, until
@@ -23,6 +22,8 @@ from labs.deployment.routing import Changed, Route, Routes, answers
 from labs.deployment.sequential import Outcome, StoppingRule
 from labs.deployment.traffic import Answered, TrafficWriter
 from labs.deployment.watch import Pace
+
+servers_are_forks = forks.servers_are_forks
 
 MONDAY = datetime(2026, 11, 2, 8, tzinfo=UTC)
 AT_ONCE = Pace(pause=0, patience=3)
@@ -246,11 +247,7 @@ def test_a_canary_whose_watcher_is_killed_ends_by_itself(log):
         "log = EventLog.beside(sys.argv[1])\n"
         "rollout.canary('failures', 2, log=log, why='watched')\n"
     )
-    tests = os.path.dirname(__file__)
-    watcher = subprocess.Popen(
-        [sys.executable, "-c", code, str(log.path.parent)],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, tests])},
-    )
+    watcher = forks.begin([sys.executable, "-c", code, log.path.parent])
     until(lambda: route(log).strategy == "canary")
     time.sleep(6.5)
     assert route(log).strategy == "canary"  # extended while it is watched

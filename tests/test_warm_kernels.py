@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 
 from labs.kit.execute import environment
 from labs.kit.verify import RELEASE
-from labs.kit.warm import client
+from labs.kit.warm import client, policy
 from labs.kit.warm.protocol import Request
 
 pytest_plugins = ["warm_server"]
@@ -365,3 +365,28 @@ def test_a_manager_of_many_kernels_uses_warm_ones(all_warm):
         return [one in manager for one in ids]
 
     assert asyncio.run(run()) == [False] * 3
+
+
+SERVE = """
+from labs.deployment import registry
+from labs.deployment.local import Server
+from sklearn.linear_model import LinearRegression
+import pandas as pd
+data = pd.DataFrame({"a": [1.0, 2.0, 3.0]})
+client = registry.open_registry("registry")
+words = {"owner": "us", "intended_use": "a test", "dataset_name": "three rows"}
+model = LinearRegression().fit(data, data["a"])
+logged = registry.log_model(model, data=data, target=data["a"], name="same", **words)
+version = registry.register(logged, "same").version
+client.set_registered_model_alias("same", "champion", version)
+server = Server("registry")
+print(type(server.process).__name__, [round(one, 6) for one in server.predict("same", data)])
+print(server.stop())
+"""
+
+
+@pytest.mark.parametrize(("kernels", "kind"), [("", "Program"), ("cold", "Popen")])
+def test_a_model_server_is_a_fork_as_its_kernel_is(server_for_tests, tmp_path, kernels, kind):
+    chosen = {**environment(tmp_path), **warm.warm(server_for_tests), policy.KERNELS: kernels}
+    with warm.variables({**chosen, "CI": "true"}), warm.kernel(cwd=str(tmp_path)) as one:
+        assert one.run(SERVE).splitlines() == [f"{kind} [1.0, 2.0, 3.0]", "0"]

@@ -7,7 +7,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import pandas as pd
 START_SECONDS = 120  # a slow machine needs 10 to import everything; 200 models 10 more
 STOP_SECONDS = 40  # the server itself gives requests 30 to end
 HOST = "127.0.0.1"
+begin: Callable[..., Any] = subprocess.Popen  # who has processes in reserve puts its own here
 
 
 class ServerError(RuntimeError):
@@ -41,7 +42,7 @@ class Server:
         self._folder = tempfile.TemporaryDirectory(prefix="server-", ignore_cleanup_errors=True)
         self._log = Path(self._folder.name) / "log.txt"
         with open(self._log, "wb") as log:
-            self.process = subprocess.Popen(
+            self.process = begin(
                 command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT
             )
         try:

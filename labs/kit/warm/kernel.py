@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from labs.kit.warm import program
 from labs.kit.warm.protocol import Request
 
 
@@ -18,7 +19,6 @@ def become(request: Request, ready: Callable[[], None]) -> int:
     import numpy
     from ipykernel.kernelapp import IPKernelApp
 
-    _renew(numpy)
     sys.argv = [_launcher(), *request.argv]
     app = IPKernelApp.instance(parent_handle=os.getppid())
     app.initialize(request.argv)
@@ -26,13 +26,17 @@ def become(request: Request, ready: Callable[[], None]) -> int:
     plain.type_printers.pop(numpy.float64, None)  # IPython adds it if it finds numpy imported
     if widgets := sys.modules.get("ipywidgets"):
         widgets.register_comm_target()  # its import does so where a kernel runs already
+    if local := sys.modules.get("labs.deployment.local"):
+        local.begin = program.begin  # a server for models need not import for seconds
     ready()
     app.start()
     return 0
 
 
-def _renew(numpy) -> None:
+def renew() -> None:
     """Give this fork what the server drew at random, or noted of itself, when it imported."""
+    import numpy
+
     numpy.random.seed()  # `random` and `tempfile` see to themselves
     if faker := sys.modules.get("faker.generator"):
         faker.random.seed()

@@ -46,7 +46,9 @@ class WarmProvisioner(LocalProvisioner):
     async def _fork(self, cmd: list[str], env: dict, kwargs: dict) -> KernelConnectionInfo:
         folder = os.path.abspath(kwargs.get("cwd") or os.getcwd())
         arguments = cmd[cmd.index("-m") + 2 :]
-        request = Request(arguments, folder, {**env, "JPY_PARENT_PID": str(os.getpid())}, _umask())
+        request = Request(
+            arguments, folder, {**env, "JPY_PARENT_PID": str(os.getpid())}, policy.umask()
+        )
         reading, writing = os.pipe()
         os.close(writing)  # a kernel's standard input is at its end
         try:
@@ -112,10 +114,3 @@ def unsuitable(cmd: list[str], env: dict[str, str], kwargs: dict[str, Any]) -> s
 
 def _descriptor(stream: Any, default: int) -> int:
     return default if stream is None else stream.fileno()
-
-
-def _umask() -> int:
-    for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
-        if line.startswith("Umask:"):
-            return int(line.split()[1], 8)
-    return 0o022

@@ -20,8 +20,9 @@ import labs
 from labs.kit import manifest, material
 from labs.kit.warm import policy, preload
 
-KERNELS = "labs.kit.warm.kernel:become"
+KERNELS = "labs.kit.warm.children:become"
 TESTS = "labs.kit.warm.command:become"
+PROGRAMS = ("labs.deployment.server", "uvicorn.lifespan.on", "uvicorn.loops.auto")
 RUNNERS = ("pytest", "nbval.plugin", "papermill", "labs.kit.nbval_kernel")
 RUNNERS += ("labs.kit.verify", "labs.kit.rules", "labs.kit.spread", "_pytest.assertion.rewrite")
 IDLE_SECONDS = 15 * 60  # a resident server ends after this long without a child
@@ -38,7 +39,7 @@ def modules(function: str = KERNELS) -> list[str]:
         return list(RUNNERS)
     root = material.root()
     notebooks = [root / one.path for one in manifest.read().notebooks]
-    return [*preload.LATE, *preload.imported_by(notebooks)]
+    return [*preload.LATE, *PROGRAMS, *preload.imported_by(notebooks)]
 
 
 @contextmanager
