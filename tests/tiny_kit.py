@@ -114,14 +114,16 @@ class TinyKit:
             timeout=300,
         )
 
-    def begin(self, *arguments: str, **variables: str) -> subprocess.Popen:
+    def begin(
+        self, *arguments: str, stderr: int = subprocess.STDOUT, **variables: str
+    ) -> subprocess.Popen:
         """`python3 labs ARGUMENTS` in a process group of its own, both outputs in one pipe."""
         return subprocess.Popen(
             [PYTHON, "labs", *arguments],
             cwd=self.root,
             env=self.variables(PYTHONUNBUFFERED="1", **variables),
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=stderr,
             text=True,
             encoding="utf-8",
             start_new_session=True,

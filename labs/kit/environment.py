@@ -132,18 +132,22 @@ class Environment:
         stale = [group for group in digests if found["locks"].get(group) != digests[group]]
         packages = {name for group in stale for name in self._names(group)} | set(found["packages"])
         fresh = {group: digest for group, digest in digests.items() if group not in stale}
-        unfinished = {**wanted, "project": "", "locks": fresh, "packages": sorted(packages)}
+        linked = found.get("linked", "")  # the pyproject.toml that the kit itself is installed by
+        unfinished = {**wanted, "project": "", "linked": linked, "locks": fresh}
+        unfinished["packages"] = sorted(packages)
         self._write(unfinished)
         if stale:
             self._install(stale, handle)
             self._compile(handle)
             self._write({**unfinished, "locks": digests})
-        self._pip([*INSTALL, "--no-index", "--no-build-isolation", "--editable", "."], handle)
+        if linked != wanted["project"]:
+            self._pip([*INSTALL, "--no-index", "--no-build-isolation", "--editable", "."], handle)
         kept = {name for group in digests for name in self._names(group)}
         if dropped := sorted(packages - kept):
             self._pip(["uninstall", "--yes", *dropped], handle)
         self._pip(["check"], handle)
-        self._write({**wanted, "locks": digests, "packages": sorted(kept)})
+        done = {"linked": wanted["project"], "locks": digests, "packages": sorted(kept)}
+        self._write({**wanted, **done})
 
     def _make(self, wanted: dict, handle: int) -> dict:
         """An empty environment in place of what is there; its stamp."""
