@@ -27,11 +27,18 @@ class Server:
     """A running server of the registry in the folder `registry`.
 
     `models` are names, or "all"; port 0 is any that is free. It ends with `stop()`, at the
-    end of a `with` block, or with the process that started it, even if that is killed.
+    end of a `with` block, or with the process that started it, even if that is killed. With
+    `alone` it is a new interpreter even where a fork of another would do: what it takes is
+    then all its own.
     """
 
     def __init__(
-        self, registry: Path | str, models: Collection[str] | str = "all", port: int = 0, **options
+        self,
+        registry: Path | str,
+        models: Collection[str] | str = "all",
+        port: int = 0,
+        alone: bool = False,
+        **options,
     ):
         names = models if isinstance(models, str) else ",".join(models)
         command = [sys.executable, "-m", "labs.deployment.server", "--until-stdin-closes"]
@@ -42,7 +49,8 @@ class Server:
         self._folder = tempfile.TemporaryDirectory(prefix="server-", ignore_cleanup_errors=True)
         self._log = Path(self._folder.name) / "log.txt"
         with open(self._log, "wb") as log:
-            self.process = begin(
+            start = subprocess.Popen if alone else begin
+            self.process = start(
                 command, stdin=subprocess.PIPE, stdout=log, stderr=subprocess.STDOUT
             )
         try:
