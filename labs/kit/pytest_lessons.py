@@ -10,6 +10,7 @@ for, sums up both runs of each lesson, and leaves the report that
 import json
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from labs.kit.warm import policy
 def pytest_configure(config):
     """Register the marker and, in the controlling process, the collector of results."""
     config.addinivalue_line("markers", "lesson(slug, runner): one run of this lesson")
+    _hear_ctrl_c()
     if getattr(config.option, "nbval", False):
         from labs.kit import nbval_kernel
 
@@ -33,6 +35,12 @@ def pytest_configure(config):
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Results(), "labs-results")
     _sanitise(config)
+
+
+def _hear_ctrl_c() -> None:
+    """A script's background job ignores Ctrl-C, and so would all that a test starts and stops."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _sanitise(config) -> None:
