@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from browser import browser, built_book, watched  # noqa: F401  fixtures
 
-from labs.kit import book, manifest, material
+from labs.kit import book, manifest, material, server
 
 COURSE = manifest.read()
 LESSON = COURSE.lessons[-1]
@@ -40,7 +40,7 @@ class Lab:
         settings.mkdir()
         (settings / "overrides.json").write_text(json.dumps(NO_NEWS), encoding="utf-8")
         command = [
-            *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
+            *(sys.executable, "-c", server.JUPYTERLAB, "--no-browser", "--allow-root"),
             f"--ServerApp.root_dir={self.workspace}",
             *(f"--ServerApp.port={port}", "--ServerApp.port_retries=0"),
             *(f"--ServerApp.base_url={BASE_URL}", f"--IdentityProvider.token={TOKEN}"),

@@ -1,5 +1,6 @@
 """How far a learner has come: what is done, what is next, and that it is never forgotten."""
 
+import os
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import nbformat
 import pytest
 
 from labs.kit import execute, journey, manifest, material, workspace
+from labs.kit.warm import policy
 
 
 @pytest.fixture
@@ -101,7 +103,10 @@ def test_next_opens_the_first_lesson_that_is_not_done(tmp_path):
     nbformat.write(notebook, done)
     command = [sys.executable, "-m", "labs.cli", "next", "--workspace", str(folder)]
     asked = subprocess.Popen(
-        [*command, "--no-browser", "--port", "9300"], stdout=subprocess.PIPE, text=True
+        [*command, "--no-browser", "--port", "9300"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, policy.KERNELS: "cold"},  # nobody will use one
     )
     try:
         lines = iter(asked.stdout.readline, "")

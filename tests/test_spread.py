@@ -14,7 +14,8 @@ TWO_TESTS = "def test_1():\n    pass\n\n\ndef test_2():\n    pass\n"
 def test_long_files_are_begun_first_and_stay_whole(tmp_path):
     for name in ("test_a.py", "test_b.py", *LONG[:2]):
         (tmp_path / name).write_text(TWO_TESTS)
-    command = [sys.executable, "-m", "pytest", "-v", "-p", "labs.kit.pytest_lessons"]
+    command = [sys.executable, "-m", "pytest", "-v", "--disable-plugin-autoload"]
+    command += ["-p", "xdist.plugin", "-p", "labs.kit.pytest_lessons"]
     spread = ["-n", "1", "--dist", "loadfile", "--no-loadscope-reorder", "-c", os.devnull]
     done = subprocess.run(
         [*command, *spread, "--rootdir", ".", "."], cwd=tmp_path, capture_output=True, text=True

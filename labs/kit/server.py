@@ -20,6 +20,7 @@ from labs.kit.warm.use import for_jupyterlab
 
 PORT = 8888  # Jupyter's usual one; the next free one is taken if it is in use
 LOOPBACK = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never by a proxy
+JUPYTERLAB = "import labs.kit; from jupyterlab.labapp import main; main()"  # 2 s less than -m
 READY_SECONDS = 90  # a slow laptop needs about 20
 LAB_SETTINGS = {
     "@jupyterlab/apputils-extension:notification": {
@@ -147,7 +148,7 @@ def _launch(
     extensions = {"labs.kit.book_server": True} | ({"labs.kit.talk.stage": True} if talk else {})
     token = secrets.token_hex(24)  # in the environment, where other users cannot read it
     command = [
-        *(sys.executable, "-m", "jupyterlab", "--no-browser"),
+        *(sys.executable, "-c", JUPYTERLAB, "--no-browser"),
         f"--ServerApp.root_dir={folder}",
         f"--ServerApp.port={port}",
         "--ServerApp.port_retries=50",
