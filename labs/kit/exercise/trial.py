@@ -4,15 +4,17 @@ The given cells run once; each variant of the answers is a fork of the process t
 ran them, with a time limit, so that a bad one neither waits nor spoils the others.
 """
 
+import gc
 import json
 import logging
 import os
+import re
 import selectors
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +22,10 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from labs.kit.errors import UserError
-from labs.kit.exercise.criteria import load
+from labs.kit.exercise.criteria import Criterion, load
 from labs.kit.exercise.judge import judge
 from labs.kit.exercise.limits import printing
-from labs.kit.exercise.stub import is_answer, is_check, prose_name
+from labs.kit.exercise.stub import is_answer, is_check, names, prose_name
 
 GOOD = ("right", "a person")  # outcomes of answers with which nothing is wrong
 ANSWER_SECONDS = 5.0  # for one criterion; a right answer needs far less than one
@@ -56,6 +58,12 @@ class Outcome:
     why: str
 
 
+def require_fork() -> None:
+    """Raises UserError where processes cannot fork."""
+    if not hasattr(os, "fork"):
+        raise UserError("labs verify needs Linux or macOS: it forks a process for each answer.")
+
+
 def trials(
     notebook: NotebookNode, checks: Path, variants: list[Variant], at_once: int = 2
 ) -> Iterator[tuple[Variant, list[Outcome]]]:
@@ -65,8 +73,7 @@ def trials(
     does not end "too long". Raises UserError where processes cannot fork, and if a
     given cell fails.
     """
-    if not hasattr(os, "fork"):
-        raise UserError("labs verify needs Linux or macOS: it forks a process for each answer.")
+    require_fork()
     namespace: dict = {"__name__": "__main__"}
     first = next(i for i, cell in enumerate(notebook.cells) if is_answer(cell))
     for cell in notebook.cells[:first]:
@@ -136,6 +143,7 @@ def _begin(variant, cells, checks, namespace, running, selector) -> None:
 
 def _be(variant: Variant, cells: list, checks: Path, namespace: dict, writing: int) -> None:
     """In the fork: run the cells with the variant's answers, judge them, say so, and leave."""
+    gc.freeze()  # or each fork searches all that was imported for garbage
     try:
         null = os.open(os.devnull, os.O_RDWR)
         for place in (0, 1, 2):
@@ -150,26 +158,15 @@ def _be(variant: Variant, cells: list, checks: Path, namespace: dict, writing: i
 
 
 def _judged(variant: Variant, cells: list, checks: Path, namespace: dict) -> list[tuple]:
-    criteria = load(checks)
-    try:
-        for cell in cells:
-            if is_answer(cell):
-                source = variant.answers.get(cell.id, cell.source)
-                if cell.cell_type == "code":
-                    _run(source, cell.id, namespace)
-                else:
-                    namespace[prose_name(cell)] = source
-            else:
-                _given(cell, namespace)
-    except BaseException as error:
-        said = "".join(traceback.format_exception_only(error)).strip()
-        return [(one.id, 0, "failed", said) for one in criteria]
+    criteria, notebook = load(checks), _Cells(variant, cells, namespace)
     found: list[tuple] = []
     wanted = set(variant.only) or {one.id for one in criteria}
     for seed in variant.seeds:
         for one in criteria:
             if one.id not in wanted:
                 continue
+            if said := notebook.run(notebook.needed(one)):
+                return [*found, *((each.id, 0, "failed", said) for each in criteria)]
             (result,) = judge([one], namespace, seed, ANSWER_SECONDS)
             found.append((one.id, seed, result.outcome, result.why))
             if result.outcome not in GOOD:
@@ -179,6 +176,52 @@ def _judged(variant: Variant, cells: list, checks: Path, namespace: dict) -> lis
         if any(outcome == "too long" for _, _, outcome, _ in found):
             break  # the next seed would not end either
     return found
+
+
+class _Cells:
+    """The cells from the first answer on, with a variant's answers; each runs once, if needed."""
+
+    def __init__(self, variant: Variant, cells: list[NotebookNode], namespace: dict):
+        self.all_of_them = not (variant.only or variant.until_wrong)
+        self.namespace, self.done = namespace, 0
+        self.cells = [
+            NotebookNode(cell, source=variant.answers.get(cell.id, cell.source))
+            if is_answer(cell)
+            else cell
+            for cell in cells
+        ]
+
+    def needed(self, criterion: Criterion) -> int:
+        """How many cells are to run before the criterion: up to the last with an answer it takes.
+
+        All of them, if it takes what no answer's cell defines: a folder, say, that they fill.
+        """
+        given = {name for cell in self.cells if is_answer(cell) for name in names(cell)}
+        if self.all_of_them or not given.issuperset(criterion.parameters):
+            return len(self.cells)
+        places = enumerate(self.cells, 1)
+        return max(place for place, cell in places if _mentions(cell, criterion.parameters))
+
+    def run(self, until: int) -> str:
+        """Run the first `until` cells, if they have not run; what was raised, or nothing."""
+        try:
+            for cell in self.cells[self.done : until]:
+                if not is_answer(cell):
+                    _given(cell, self.namespace)
+                elif cell.cell_type == "code":
+                    _run(cell.source, cell.id, self.namespace)
+                else:
+                    self.namespace[prose_name(cell)] = cell.source
+        except BaseException as error:
+            return "".join(traceback.format_exception_only(error)).strip()
+        self.done = max(self.done, until)
+        return ""
+
+
+def _mentions(cell: NotebookNode, answers: Iterable[str]) -> bool:
+    if cell.cell_type != "code":
+        return is_answer(cell) and prose_name(cell) in answers
+    return any(re.search(rf"\b{re.escape(name)}\b", cell.source) for name in answers)
 
 
 def _given(cell: NotebookNode, namespace: dict) -> None:

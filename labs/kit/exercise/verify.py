@@ -1,23 +1,30 @@
 """`labs verify`: proof that an exercise's checks are right, before a learner meets them."""
 
+import importlib
 import os
 import re
 import subprocess
 import sys
 import tempfile
 import tomllib
+import traceback
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
+from typing import NoReturn
 
 from labs.kit import gate, manifest, material
 from labs.kit.conditions import environment
+from labs.kit.errors import UserError
 from labs.kit.exercise import desk
 from labs.kit.exercise.criteria import Criterion, load
 from labs.kit.exercise.mutants import Mutant, mutants
 from labs.kit.exercise.stub import answers, has_solution, solved, stub
-from labs.kit.exercise.trial import GOOD, Outcome, Variant, trials
+from labs.kit.exercise.trial import GOOD, Outcome, Variant, require_fork, trials
 from labs.kit.manifest import Exercise
+from labs.kit.warm.preload import imported_by, imports
 
 SEEDS = 20  # for the solution
 SEEDS_ASKED = "LABS_VERIFY_SEEDS"  # environment variable: another number of them
@@ -26,7 +33,8 @@ WRONG_ANSWERS = 5  # at least
 KILLED = 0.9  # of the mutants that are not equivalent
 CAUGHT = re.compile(r"#\s*caught by:\s*(.+)")
 CELL = re.compile(r"(?m)^# %% *(\S+)[^\n]*\n")
-ALONE = "LABS_VERIFY_ALONE"  # environment variable: this process verifies one exercise
+FIXED = "LABS_VERIFY_FIXED"  # environment variable: hash seed and threads of this process are fixed
+OTHERS = ("right", "wrong")  # folders of answers beside the solution
 
 
 @dataclass
@@ -212,21 +220,57 @@ def _form(exercise: Exercise, solution, criteria: list[Criterion]) -> Iterable[s
 
 def main(slugs: list[str]) -> int:
     """Verify exercises (default: all) and print the proof of each; 1 if something is wrong."""
+    require_fork()
     course = manifest.read()
-    chosen = [course.exercise(slug).slug for slug in slugs] or [
-        one.slug for one in course.exercises
-    ]
-    if len(chosen) != 1 or ALONE not in os.environ:  # hash seed, threads, and no one else's state
-        return max([_in_a_process_of_its_own(slug) for slug in chosen], default=0)
-    (slug,) = chosen
-    proof = verify(manifest.read().exercise(slug))
-    print(proof.text(), flush=True)
-    return int(bool(proof.problems))
+    chosen = [course.exercise(slug) for slug in slugs] or list(course.exercises)
+    if FIXED not in os.environ:
+        return _with_seed_and_threads_fixed([one.slug for one in chosen])
+    _import_for(chosen)
+    return max([_in_a_fork(one) for one in chosen], default=0)
 
 
-def _in_a_process_of_its_own(slug: str) -> int:
+def _with_seed_and_threads_fixed(slugs: list[str]) -> int:
+    """Verify in a new process: Python and the libraries take them only as they start."""
     with tempfile.TemporaryDirectory(prefix="mlops-labs-") as folder:
-        env = {**os.environ, **environment(Path(folder)), ALONE: "1"}
+        env = {**os.environ, **environment(Path(folder)), FIXED: "1"}
         return subprocess.run(
-            [sys.executable, "-m", "labs.cli", "verify", slug], env=env
+            [sys.executable, "-m", "labs.cli", "verify", *slugs], env=env
         ).returncode
+
+
+def _import_for(exercises: list[Exercise]) -> None:
+    """Import what their solutions and their other answers do: once, before they are forked.
+
+    What cannot be imported is left to the cell that asks for it, which says so.
+    """
+    folders = [material.root() / one.folder for one in exercises]
+    names = imported_by(folder / "solution.ipynb" for folder in folders)
+    for path in chain.from_iterable(_files(one / kind) for one in folders for kind in OTHERS):
+        names += imports(path.read_text(encoding="utf-8")) if path.suffix == ".py" else []
+    for name in names:
+        with suppress(Exception):
+            importlib.import_module(name)
+
+
+def _in_a_fork(exercise: Exercise) -> int:
+    """Verify one exercise in a fork, with a workspace of its own and nobody else's state."""
+    with tempfile.TemporaryDirectory(prefix="mlops-labs-") as folder:
+        pid = os.fork()
+        if pid == 0:
+            os.environ.update(environment(Path(folder)))
+            _print_and_leave(exercise)
+        return int(os.waitpid(pid, 0)[1] != 0)
+
+
+def _print_and_leave(exercise: Exercise) -> NoReturn:
+    problems = True
+    try:
+        proof = verify(exercise)
+        problems = bool(proof.problems)
+        print(proof.text(), flush=True)
+    except UserError as error:
+        print(error, file=sys.stderr, flush=True)
+    except Exception:
+        print(f"{exercise.slug}: {traceback.format_exc()}", file=sys.stderr, flush=True)
+    finally:
+        os._exit(int(problems))
