@@ -9,7 +9,9 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.models import infer_signature
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     HistGradientBoostingClassifier,
@@ -125,6 +127,22 @@ def test_a_model_can_be_loaded_to_give_probabilities(client):
     logged = log(predict="predict_proba")
     loaded = mlflow.pyfunc.load_model(logged.model_uri)
     np.testing.assert_array_equal(loaded.predict(DATA), fitted().predict_proba(DATA))
+
+
+def test_the_signature_is_that_of_all_rows_wherever_a_value_is_lacking(client):
+    table = DATA.assign(
+        variant=["L", "M"] * 20,
+        plant=[None, *["Umeå"] * 38, None],
+        wear=[*range(39), np.nan],
+        parts=range(40),
+        inspected=[*[pd.NaT] * 39, pd.Timestamp("2026-03-02")],
+    )
+    logged = registry.log_model(
+        DummyClassifier().fit(table, TARGET), data=table, target=TARGET, **WORDS
+    )
+    assert logged.signature.inputs == infer_signature(table).inputs
+    lacking = {name for name, column in table.items() if column.isna().any()}
+    assert {one.name for one in logged.signature.inputs if not one.required} == lacking
 
 
 @pytest.mark.parametrize("word", ["name", "owner", "intended_use", "dataset_name"])
