@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from labs.kit import material
-from labs.kit.spread import LONG
+from labs.kit.spread import LONG, TOGETHER, LessonsApart
 
 TWO_TESTS = "def test_1():\n    pass\n\n\ndef test_2():\n    pass\n"
 
@@ -27,4 +27,14 @@ def test_long_files_are_begun_first_and_stay_whole(tmp_path):
 
 def test_the_long_files_are_there():
     folder = material.root() / "tests"
-    assert [name for name in LONG if not (folder / name).is_file()] == []
+    assert [name for name in (*LONG, *TOGETHER) if not (folder / name).is_file()] == []
+
+
+def test_files_that_share_a_server_go_to_one_worker_and_lessons_to_any():
+    def scope(nodeid):
+        return LessonsApart._split_scope(None, nodeid)
+
+    assert len({scope(f"tests/{name}::test_{name}") for name in TOGETHER}) == 1
+    assert scope("tests/test_gate.py::test_a") == "tests/test_gate.py"
+    lesson = "tests/test_lessons.py::test_papermill[lesson_welcome_0]"
+    assert scope(lesson) == lesson

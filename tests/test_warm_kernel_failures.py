@@ -66,23 +66,25 @@ def test_papermill_sees_that_a_kernel_died(all_warm, at_once, tmp_path, manner):
         warm.by_papermill(warm.notebook_of("x = 1", DEADLY[manner]), tmp_path)
 
 
-@pytest.mark.parametrize("manner", DEADLY)
-def test_nbval_names_the_cell_that_killed_its_kernel(all_warm, at_once, tmp_path, manner):
-    notebook = warm.notebook_of("x = 1", DEADLY[manner], "x")
-    for number, cell in enumerate(notebook.cells, 1):
-        cell.execution_count = number
-    nbformat.write(notebook, tmp_path / "begin.ipynb")
+def test_nbval_names_the_cells_that_killed_their_kernels(all_warm, at_once, tmp_path):
+    names = [f"{manner.replace(' ', '-')}.ipynb" for manner in DEADLY]
+    for name, deadly in zip(names, DEADLY.values(), strict=True):
+        notebook = warm.notebook_of("x = 1", deadly, "x")
+        for number, cell in enumerate(notebook.cells, 1):
+            cell.execution_count = number
+        nbformat.write(notebook, tmp_path / name)
     runner = [sys.executable, "-m", "pytest", "-q", "-p", "labs.kit.pytest_lessons"]
     options = ["--nbval", "--nbval-current-env", "--nbval-cell-timeout", str(CELL_SECONDS)]
     done = subprocess.run(
-        [*runner, *options, "-p", "no:cacheprovider", "begin.ipynb"],
+        [*runner, *options, "-p", "no:cacheprovider", *names],
         cwd=tmp_path,
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert "begin.ipynb::Cell 1" in done.stdout, done.stdout + done.stderr
-    assert "took the kernel down" in done.stdout
+    for name in names:
+        assert f"{name}::Cell 1" in done.stdout, done.stdout + done.stderr
+    assert done.stdout.count("This cell took the kernel down") == len(names)
 
 
 CLIENT = """

@@ -13,13 +13,19 @@ LONG = (
     "test_book_in_browser.py",
 )
 
+# These start the same fork server, which takes a core for seconds: one worker has one for all.
+TOGETHER = {"test_kernel_fingerprint.py", "test_warm_kernels.py", "test_warm_kernel_failures.py"}
+
 
 class LessonsApart(LoadFileScheduling):
     """A file of tests stays on one worker, as a notebook must; papermill's runs need not."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.split("::", 1)[0]
-        return nodeid if file.endswith("test_lessons.py") else file
+        folder, _, name = file.rpartition("/")
+        if name in TOGETHER:
+            return f"{folder}/test_warm_kernel_failures.py"
+        return nodeid if name == "test_lessons.py" else file
 
     def _assign_work_unit(self, node) -> None:
         for name in reversed(LONG):
