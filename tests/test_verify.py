@@ -181,3 +181,19 @@ def test_sigterm_ends_the_tests_too(tmp_path):
     process.terminate()
     assert process.wait(30) == pytest.ExitCode.INTERRUPTED
     assert not psutil.pid_exists(int(began.read_text()))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT that is ignored")
+def test_a_test_hears_ctrl_c_though_a_script_has_begun_it_in_the_background(tmp_path):
+    (tmp_path / "test_it.py").write_text(
+        "import signal, subprocess\n\ndef test_it():\n"
+        "    process = subprocess.Popen(['sleep', '60'])\n"
+        "    process.send_signal(signal.SIGINT)\n"
+        "    assert process.wait(30) == -signal.SIGINT\n"
+    )
+    options = ["-q", "--disable-plugin-autoload", "-p", "labs.kit.pytest_lessons"]
+    script = f"{sys.executable} -m pytest {' '.join(options)} -c {os.devnull} test_it.py & wait $!"
+    done = subprocess.run(
+        ["/bin/sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
