@@ -91,8 +91,7 @@ def test_nbval_accepts_stored_pseudonyms_and_still_sees_a_change(stored, tmp_pat
     (tmp_path / "faithful.ipynb").write_text(stored, encoding="utf-8")
     changed = stored.replace("⟩/model", "⟩/models")
     (tmp_path / "drifted.ipynb").write_text(changed, encoding="utf-8")
-    options = ("-n", "2", "--dist", "loadfile")
-    done, report = pytest_on(tmp_path, *options)
+    done, report = pytest_on(tmp_path)
     assert report["faithful"]["nbval"] == "passed", done.stdout
     assert report["drifted"]["first_failure"].endswith("drifted.ipynb::Cell 2"), done.stdout
     assert "1 failed" in done.stdout

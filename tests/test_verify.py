@@ -20,10 +20,10 @@ from labs.kit.record import COLD, REPORT
 
 
 def pytest_on(folder, *options):
-    """Run nbval on a folder of notebooks as `labs test` does."""
+    """Run nbval on a folder of notebooks as `labs test LESSON` does, with the plugins it needs."""
     report = folder / "report.json"
-    runner = [sys.executable, "-m", "pytest", "-q", "-p", "labs.kit.pytest_lessons"]
-    nbval = ["--nbval", "--nbval-current-env", "-p", "no:cacheprovider"]
+    runner = [sys.executable, "-m", "pytest", "-q", "-p", "labs.kit.pytest_lessons", *verify.QUIET]
+    nbval = ["-p", "nbval.plugin", "--nbval", "--nbval-current-env", "-p", "no:cacheprovider"]
     done = subprocess.run(
         [*runner, *nbval, *options, str(folder)],
         env={**os.environ, REPORT: str(report)},
@@ -51,13 +51,22 @@ def the_cell(path):
 WORKSPACE = "import os; print('in', *os.environ['LABS_WORKSPACE'].rpartition('/'))"
 
 
-def test_drifted_outputs_fail_and_faithful_ones_pass(tmp_path):
-    save(tmp_path / "faithful.ipynb", "print(2)", "2\n")
-    save(tmp_path / "drifted.ipynb", "print(2)", "3\n")
-    done, report = pytest_on(tmp_path)
+@pytest.fixture(scope="module")
+def spread(tmp_path_factory):
+    """A run of four notebooks over two workers: what it ended with, and its report."""
+    folder = tmp_path_factory.mktemp("spread")
+    save(folder / "faithful.ipynb", "print(2)", "2\n")
+    save(folder / "drifted.ipynb", "print(2)", "3\n")
+    for name in ("one", "two"):
+        save(folder / f"{name}.ipynb", WORKSPACE, "not this\n")
+    return folder, *pytest_on(folder, "-p", "xdist.plugin", "-n", "2", "--dist", "loadfile")
+
+
+def test_drifted_outputs_fail_and_faithful_ones_pass(spread):
+    folder, done, report = spread
     assert done.returncode == 1
     assert report["faithful"]["nbval"] == "passed"
-    assert list(report["faithful"]["cells"]) == [the_cell(tmp_path / "faithful.ipynb")]
+    assert list(report["faithful"]["cells"]) == [the_cell(folder / "faithful.ipynb")]
     assert report["drifted"]["nbval"] == "failed"
     assert report["drifted"]["first_failure"].endswith("drifted.ipynb::Cell 0")
     assert "faithful" in done.stdout and "papermill" in done.stdout  # the final table
@@ -79,7 +88,7 @@ def test_what_was_asked_for_cold_runs_cold_and_shows_a_missing_import(tmp_path):
         warm.light_server(tmp_path, "wsgiref.simple_server") as address,
         warm.variables({**environment(tmp_path), **warm.warm(address), **asked}) as started,
     ):
-        _, report = pytest_on(lessons)
+        done, report = pytest_on(lessons)
         assert started() == ["asked for", "asked for", "warm"]
     outcomes = {slug: (one["nbval"], one.get("cold")) for slug, one in report.items()}
     assert outcomes == {
@@ -87,12 +96,14 @@ def test_what_was_asked_for_cold_runs_cold_and_shows_a_missing_import(tmp_path):
         "forgetful": ("failed", "failed"),
         "forgetful_and_warm": ("passed", None),
     }
+    assert done.returncode == 1
+    assert report["forgetful"]["first_failure"].endswith("forgetful.ipynb::Cell 0")
+    assert list(report["faithful"]["cells"]) == [the_cell(lessons / "faithful.ipynb")]
+    assert "faithful" in done.stdout and "papermill" in done.stdout  # the final table
 
 
-def test_every_notebook_has_a_workspace_of_its_own(tmp_path):
-    for name in ("one", "two"):
-        save(tmp_path / f"{name}.ipynb", WORKSPACE, "not this\n")
-    done, _ = pytest_on(tmp_path, "-n", "2", "--dist", "loadfile")
+def test_every_notebook_has_a_workspace_of_its_own(spread):
+    _, done, _ = spread
     seen = {"".join(folder) for folder in re.findall(r"in (\S+) (/) (mlops-labs-\w+)", done.stdout)}
     assert len(seen) == 2
     assert not any(os.path.exists(folder) for folder in seen)
@@ -171,7 +182,7 @@ def test_sigterm_ends_the_tests_too(tmp_path):
     )
     code = (
         "import sys; from labs.kit import verify; "
-        f"sys.exit(verify._run(['-q', {str(slow)!r}], None))"
+        f"sys.exit(verify._run([*verify.QUIET, '-q', {str(slow)!r}], None))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
