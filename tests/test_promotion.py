@@ -4,6 +4,7 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 
+import forks
 import mlflow
 import numpy as np
 import pandas as pd
@@ -240,21 +241,19 @@ for _ in range(3):
 """
 
 
+def promoter(folder, version, code=PROMOTER):
+    """A process of its own that promotes `version` when it reads a line."""
+    command = [sys.executable, "-c", code, folder, version]
+    return forks.begin(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
 def test_two_that_promote_at_once_take_turns_and_both_are_recorded(client, log, tmp_path):
     """Version 2 refuses to follow version 3, so each must see what the other has done."""
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", PROMOTER, str(tmp_path), version],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for version in ("2", "3")
-    ]
+    processes = [promoter(tmp_path, version) for version in ("2", "3")]
     for process in processes:
         process.stdout.readline()
     for process in processes:
-        process.stdin.write("go\n")
+        process.stdin.write(b"go\n")
         process.stdin.flush()
     assert [process.wait() for process in processes] == [0, 0]
     records = log.table("failures")
@@ -283,16 +282,12 @@ def test_a_promoter_that_is_killed_gives_up_its_turn(client, log, tmp_path):
     code = PROMOTER.replace(
         "older = int", "print('inside', flush=True); sys.stdin.read(); older = int"
     )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path), "2"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    process.stdin.write("go\n")
+    process = promoter(tmp_path, "2", code)
+    assert process.stdout.readline().strip() == "ready"
+    process.stdin.write(b"go\n")
     process.stdin.flush()
-    assert [process.stdout.readline().strip() for _ in range(2)] == ["ready", "inside"]
+    assert process.stdout.readline().strip() == "inside"
     process.kill()
-    process.communicate()
+    process.wait()
     assert promote("failures", 3, [], log=log, why="after the crash").passed
     assert champion(client) == "3"
