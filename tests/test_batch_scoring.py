@@ -2,11 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
+import forks
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -23,7 +24,6 @@ from labs.deployment.events import EventLog
 
 ROWS = 2_000
 FEATURES = ["torque_nm", "cycles", "variant"]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(batch.__file__).parents[2])}
 
 
 def make_table(rows=ROWS):
@@ -174,15 +174,15 @@ def test_a_target_that_was_cut_short_is_made_again(inputs, tmp_path):
 
 
 KILLED_AT_EVERY_MOMENT = """
-import os, shutil, signal, sys
+import gc, os, random, shutil, signal, sys
 from pathlib import Path
 folder, work, target = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3]
-import random
 from labs.deployment import batch, registry
 from labs.deployment.events import EventLog
 
 registry.open_registry(folder / "registry")
-registry.load("failures")
+model = registry.load("failures")  # once: no moment of its loading touches the target
+gc.freeze()  # or each fork searches all that was imported for garbage
 WATCHED = ("open", "os.rename", "os.remove", "os.mkdir", "os.rmdir")
 
 def run(moment):
@@ -199,7 +199,7 @@ def run(moment):
                 os.kill(os.getpid(), signal.SIGKILL)
     sys.addaudithook(kill)
     try:
-        batch.score("failures", folder / "input.csv", work / target, chunk_rows=700,
+        batch.score(model, folder / "input.csv", work / target, chunk_rows=700,
                     log=EventLog(work / "events.db"))
     except BaseException as error:
         print(repr(error), flush=True)
@@ -240,12 +240,7 @@ print("moments", moment - 1, "kills in a row", kills)
 def test_a_run_killed_at_any_moment_is_completed_by_the_next_byte_for_byte(
     inputs, tmp_path, target
 ):
-    done = subprocess.run(
-        [sys.executable, "-c", KILLED_AT_EVERY_MOMENT, inputs, tmp_path / "work", target],
-        env={**ENVIRONMENT, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-    )
+    done = forks.python(KILLED_AT_EVERY_MOMENT, inputs, tmp_path / "work", target)
     assert done.returncode == 0, done.stdout + done.stderr
     assert int(done.stdout.split()[1]) > 15, done.stdout
 
@@ -260,21 +255,15 @@ print(batch.score("failures", folder / sys.argv[4], target, chunk_rows=chunk_row
 """
 
 
-def start(inputs, target, chunk_rows=20, source="input.csv", **options):
-    command = [sys.executable, "-c", SCORE, inputs, target, str(chunk_rows), source]
-    return subprocess.Popen(
-        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
-    )
-
-
 def test_a_run_killed_from_outside_goes_on_and_another_version_starts_anew(inputs, tmp_path):
     target = tmp_path / "scores.csv"
-    running = start(inputs, target)
+    command = [sys.executable, "-c", SCORE, inputs, target, "20", "input.csv"]
+    running = forks.begin(command)
     while len(list(tmp_path.glob("scores.csv.parts/*.arrow"))) < 10:
         assert running.poll() is None
         time.sleep(0.005)
     running.kill()
-    running.communicate()
+    assert running.wait() == -signal.SIGKILL
     assert not target.exists()
     shutil.copytree(tmp_path / "scores.csv.parts", tmp_path / "second.csv.parts")
     resumed = batch.score("failures", inputs / "input.csv", target, chunk_rows=20)
@@ -289,13 +278,9 @@ def test_a_run_killed_from_outside_goes_on_and_another_version_starts_anew(input
 
 
 def test_a_full_disk_is_said_and_the_run_goes_on_when_there_is_space(inputs, tmp_path):
-    import resource
-
-    def small_files():
-        resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
-
-    full = start(inputs, tmp_path / "scores.csv", chunk_rows=500, preexec_fn=small_files)
-    error = full.communicate()[1].decode().splitlines()[-1]
+    small_files = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
+    full = forks.python(small_files + SCORE, inputs, tmp_path / "scores.csv", 500, "input.csv")
+    error = full.stderr.splitlines()[-1]
     assert "the disk is full; what is scored is kept. Free some space and make the same" in error
     assert files(tmp_path) == ["scores.csv.parts"]
     assert not list(tmp_path.rglob("*.half"))
@@ -336,8 +321,8 @@ def test_memory_does_not_grow_with_the_file(inputs, tmp_path):
     table = pa.concat_tables([pa.Table.from_pandas(make_table())] * 700)
     pa.csv.write_csv(table, tmp_path / "big.csv")
     pa.parquet.write_table(table, tmp_path / "big.parquet")
-    command = [sys.executable, "-c", PEAKS, inputs, tmp_path]
-    done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", PEAKS, inputs, tmp_path]  # no fork, which begins with memory to spare
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     peaks = [float(line) for line in done.stdout.split()]
     whole = table.nbytes / 2**20
     assert whole > 60
@@ -347,13 +332,15 @@ def test_memory_does_not_grow_with_the_file(inputs, tmp_path):
 def test_a_terminal_sees_a_bar_and_nothing_else_does(inputs, tmp_path):
     import pty
 
-    quiet = start(inputs, tmp_path / "quiet.csv", chunk_rows=500)
-    assert quiet.communicate()[1] == b""
+    quiet = forks.python(SCORE, inputs, tmp_path / "quiet.csv", 500, "input.csv")
+    assert (quiet.returncode, quiet.stderr) == (0, "")
     ours, theirs = pty.openpty()
     command = [sys.executable, "-c", SCORE, inputs, tmp_path / "bar.csv", "500", "input.parquet"]
-    done = subprocess.run(command, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=theirs)
-    shown = os.read(ours, 10_000).decode()
-    assert done.returncode == 0
+    with open(theirs, "wb", buffering=0) as terminal, open(os.devnull, "wb") as nowhere:
+        status = forks.begin(command, stdout=nowhere, stderr=terminal).wait()
+        shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+    assert status == 0
     assert "bar.csv [###############---------------] 1,000 rows" in shown
     assert "] 2,000 rows" in shown
 
