@@ -321,7 +321,7 @@ def test_memory_does_not_grow_with_the_file(inputs, tmp_path):
     table = pa.concat_tables([pa.Table.from_pandas(make_table())] * 700)
     pa.csv.write_csv(table, tmp_path / "big.csv")
     pa.parquet.write_table(table, tmp_path / "big.parquet")
-    command = [sys.executable, "-c", PEAKS, inputs, tmp_path]  # no fork, which begins with memory to spare
+    command = [sys.executable, "-c", PEAKS, inputs, tmp_path]  # a fork begins with memory to spare
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     peaks = [float(line) for line in done.stdout.split()]
     whole = table.nbytes / 2**20
