@@ -8,6 +8,7 @@ them, takes it from here.
 import re
 import tomllib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -152,12 +153,17 @@ def read(path: Path | None = None) -> Course:
     """
     path = path or material.root() / "exercises" / "course.toml"
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        return _course(path, path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: the manifest is missing; restore it from git.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not valid TOML: {error}. Mend that line.") from None
-    return _Reader(path).course(raw)
+
+
+@lru_cache(maxsize=8)
+def _course(path: Path, text: str) -> Course:
+    """The course that `text` says, shared by all who ask: a talk asks hundreds of times."""
+    return _Reader(path).course(tomllib.loads(text))
 
 
 class _Reader:
