@@ -11,12 +11,13 @@ import nbformat
 import psutil
 import pytest
 import warm
+from ipykernel.kernelapp import IPKernelApp
 from jupyter_client import AsyncMultiKernelManager
 from nbclient import NotebookClient
 
 from labs.kit.execute import environment
 from labs.kit.verify import RELEASE
-from labs.kit.warm import client, policy
+from labs.kit.warm import client, kernel, policy
 from labs.kit.warm.protocol import Request
 
 pytest_plugins = ["warm_server"]
@@ -390,3 +391,39 @@ def test_a_model_server_is_a_fork_as_its_kernel_is(server_for_tests, tmp_path, k
     chosen = {**environment(tmp_path), **warm.warm(server_for_tests), policy.KERNELS: kernels}
     with warm.variables({**chosen, "CI": "true"}), warm.kernel(cwd=str(tmp_path)) as one:
         assert one.run(SERVE).splitlines() == [f"{kind} [1.0, 2.0, 3.0]", "0"]
+
+
+PLAIN = (
+    ["-f", "/tmp/a b.json"],
+    ["-f", "k.json", "--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=40"],
+    ["--IPKernelApp.capture_fd_output=False", "-f", "k.json", "--IPKernelApp.ip=a=b\nc"],
+)
+
+
+@pytest.mark.parametrize("argv", PLAIN, ids=len)
+def test_arguments_mean_what_they_mean_to_ipykernel(argv):
+    theirs, ours = IPKernelApp(), IPKernelApp()
+    theirs.parse_command_line(argv)
+    ours.update_config(kernel.settings(argv))
+    assert repr(ours.config) == repr(theirs.config)
+    assert (ours.connection_file, ours.ip) == (theirs.connection_file, theirs.ip)
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [["--debug"], ["-f"], ["--profile", "x"], ["x"], ["--Session.key=1"], ["--IPKernelApp.no=1"]],
+)
+def test_other_arguments_are_left_to_ipykernel(argv):
+    assert kernel.settings(argv) is None
+
+
+def test_the_debugger_may_step_into_what_the_server_has_imported(server_for_tests, tmp_path):
+    """The files that it steps over are those of ipykernel, as in a kernel of its own."""
+    ask = "import json; print(json.dumps(get_ipython().kernel._kernel_modules))"
+    files = {}
+    for kind in ("", "cold"):
+        chosen = {**environment(tmp_path), **warm.warm(server_for_tests), policy.KERNELS: kind}
+        with warm.variables({**chosen, "CI": "true"}), warm.kernel() as one:
+            files[kind] = set(json.loads(one.run(ask)))
+    assert len(files[""] & files["cold"]) > 0.9 * len(files["cold"])
+    assert len(files[""] - files["cold"]) < 5

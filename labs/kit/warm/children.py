@@ -2,8 +2,14 @@
 
 from collections.abc import Callable
 
+import ipykernel.debugger
+import ipykernel.kernelapp
+import ipykernel.zmqshell  # noqa: F401  what a kernel has loaded when it begins, and no more
+
 from labs.kit.warm import kernel, program
 from labs.kit.warm.protocol import Request
+
+kernel.note_modules()
 
 
 def become(request: Request, ready: Callable[[], None]) -> int:

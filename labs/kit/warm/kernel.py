@@ -2,12 +2,22 @@
 
 import multiprocessing
 import os
+import re
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from types import SimpleNamespace
+from typing import Any
 
 from labs.kit.warm import program
 from labs.kit.warm.protocol import Request
+
+SETTING = re.compile(r"--IPKernelApp\.(\w+)=(.*)", re.DOTALL)
+HISTORY = "--HistoryManager.hist_file="
+OURS = ("__main__", "labs", "multiprocessing")  # the server's modules, no kernel's
+NEW: dict[str, Any] = {}  # the modules of a kernel that has just begun, as ipykernel lists them
 
 
 def become(request: Request, ready: Callable[[], None]) -> int:
@@ -21,7 +31,10 @@ def become(request: Request, ready: Callable[[], None]) -> int:
 
     sys.argv = [_launcher(), *request.argv]
     app = IPKernelApp.instance(parent_handle=os.getppid())
-    app.initialize(request.argv)
+    if (config := settings(request.argv)) is not None:
+        app.parse_command_line = partial(_take, app, config)
+    with _modules_of_a_new_kernel():
+        app.initialize(request.argv)
     plain = app.shell.display_formatter.formatters["text/plain"]
     plain.type_printers.pop(numpy.float64, None)  # IPython adds it if it finds numpy imported
     if widgets := sys.modules.get("ipywidgets"):
@@ -31,6 +44,71 @@ def become(request: Request, ready: Callable[[], None]) -> int:
     ready()
     app.start()
     return 0
+
+
+def settings(argv: list[str]) -> Any:
+    """What `argv` configures, if it is but what Jupyter's programs say; None if it is more.
+
+    That is `-f FILE`, and settings of the application and of its history. traitlets would
+    build a parser of every option of every class for it, which takes a fifth of the time that
+    a kernel takes to begin.
+    """
+    from ipykernel.kernelapp import IPKernelApp
+    from traitlets.config import Config
+    from traitlets.config.loader import DeferredConfigString
+
+    config, known, left = Config(), IPKernelApp.class_traits(), list(argv)
+    while left:
+        one = left.pop(0)
+        if one == "-f" and left:
+            config.IPKernelApp.connection_file = left.pop(0)
+        elif (found := SETTING.fullmatch(one)) and found[1] in known:
+            config.IPKernelApp[found[1]] = known[found[1]].from_string(found[2])
+        elif one.startswith(HISTORY):
+            config.HistoryManager.hist_file = DeferredConfigString(one.removeprefix(HISTORY))
+        else:
+            return None
+    return config
+
+
+def _take(app: Any, config: Any, argv: list[str]) -> None:
+    """Do what `parse_command_line` does with what it has found."""
+    app.argv, app.cli_config, app.extra_args = argv, config, []
+    app.update_config(config)
+
+
+class _Sys:
+    """`sys`, but for its `modules`."""
+
+    def __init__(self, modules: dict[str, Any]):
+        self.modules = modules
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+
+def note_modules() -> None:
+    """Take the files of what is loaded now for those of a new kernel; for the server alone."""
+    for name, module in sys.modules.items():
+        if (file := getattr(module, "__file__", None)) and name.split(".")[0] not in OURS:
+            NEW[name] = SimpleNamespace(__file__=file.encode().decode())  # side by side in memory
+
+
+@contextmanager
+def _modules_of_a_new_kernel() -> Iterator[None]:
+    """Let ipykernel find no more modules than in a kernel of its own while it begins.
+
+    It lists the files of all for the debugger, which steps over them. The libraries of the
+    course are the learner's, not the kernel's; and looking at thousands of modules would copy
+    their pages into each fork, which is a third of the time that a kernel takes to begin.
+    """
+    from ipykernel import ipkernel
+
+    ipkernel.sys = _Sys(NEW)
+    try:
+        yield
+    finally:
+        ipkernel.sys = sys
 
 
 def renew() -> None:
