@@ -29,10 +29,9 @@ def export(company: "Company", folder: Path, form: str = "csv") -> Path:
     if form not in FORMS:
         raise ValueError(f"form is {form!r}; give one of {', '.join(FORMS)}")
     for model in MODELS:
-        _weeks(company, folder, model, range(1, WEEKS + 1), form)
-        _weeks(company, folder / "reference", model, REFERENCE, form)
-        _write(company.labels(model), folder / "labels" / model, form)
-        known = company.reference(model).labels
+        labels = _weeks(company, folder, model, range(1, WEEKS + 1), form)
+        _write(labels[labels["known_week"] <= WEEKS], folder / "labels" / model, form)
+        known = _weeks(company, folder / "reference", model, REFERENCE, form)
         _write(known, folder / "reference" / "labels" / model, form)
         _write(company.usage(model), folder / "usage" / model, form)
         usage = pd.concat([company.usage(model, week) for week in REFERENCE])
@@ -41,13 +40,16 @@ def export(company: "Company", folder: Path, form: str = "csv") -> Path:
     return folder
 
 
-def _weeks(company: "Company", folder: Path, model: str, weeks: range, form: str) -> None:
-    """One file a week for batches, and one for predictions."""
+def _weeks(company: "Company", folder: Path, model: str, weeks: range, form: str) -> pd.DataFrame:
+    """Write one file a week for batches, and one for predictions; all their labels."""
+    labels = []
     for week in weeks:
         name = f"week-{week:02d}" if week > 0 else f"week-minus-{-week:02d}"
-        batch, predictions = company.batch(model, week), company.predictions(model, week)
-        _write(batch, folder / "batches" / model / name, form)
-        _write(predictions, folder / "predictions" / model / name, form)
+        made = company.weeks(model, [week])
+        _write(made.inputs, folder / "batches" / model / name, form)
+        _write(made.predictions, folder / "predictions" / model / name, form)
+        labels.append(made.labels)
+    return pd.concat(labels, ignore_index=True)
 
 
 def _documented() -> pd.DataFrame:

@@ -85,8 +85,9 @@ def _resampled_gains(metric: Metric, truth, ours, theirs, seed: int) -> np.ndarr
     gains = []
     for _ in range(RESAMPLES):
         rows = rng.integers(0, len(truth), len(truth))
+        true = truth[rows]
         try:
-            gain = metric(truth[rows], ours[rows]) - metric(truth[rows], theirs[rows])
+            gain = metric(true, ours[rows]) - metric(true, theirs[rows])
         except ValueError:  # a class is missing from the resample
             continue
         if np.isfinite(gain):
