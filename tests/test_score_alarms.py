@@ -1,6 +1,7 @@
 """Alarms are scored by the rules that the scoring module states, whatever their order."""
 
 from dataclasses import asdict, replace
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -301,6 +302,7 @@ def always(models, response: str = "") -> pd.DataFrame:
     return alarms(*((model, week, "", response) for model in models for week in range(1, 53)))
 
 
+@cache
 def summary(year: Company, model: str, week: int) -> pd.Series:
     """What a plain dashboard shows of a week: volume, missing values, means, traffic."""
     batch, traffic = year.batch(model, week).drop(columns="week"), year.usage(model, week)
