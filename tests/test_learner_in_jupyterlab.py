@@ -50,6 +50,7 @@ def test_the_welcome_lesson_runs_to_its_end_and_counts_as_done(
         explanation.wait_for(state="visible")
         assert explanation.inner_text().startswith(("No.", "Right."))
 
+        page.locator("text=| Idle").first.wait_for(timeout=MINUTE)  # or the click is forgotten
         page.get_by_role("menuitem", name="Run", exact=True).click()
         page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         page.locator(f"text=of {lessons} lessons done").first.wait_for(timeout=2 * MINUTE)

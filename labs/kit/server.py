@@ -16,6 +16,7 @@ from pathlib import Path
 from labs.kit import journey, manifest, workspace
 from labs.kit.conditions import environment
 from labs.kit.errors import UserError
+from labs.kit.warm import policy, starting
 from labs.kit.warm.use import for_jupyterlab
 
 PORT = 8888  # Jupyter's usual one; the next free one is taken if it is in use
@@ -53,7 +54,7 @@ def start(folder: Path, port: int = PORT, browser: bool = True, slug: str = "") 
                 kernels = stack.enter_context(for_jupyterlab(_environment(folder)))
                 with _uninterrupted():
                     process.append(_launch(folder, port, kernels))
-            server = running or _wait(folder, process[0])
+            server = running or _wait(folder, process[0], kernels)
         _welcome(server, folder, port, page, browser, bool(running))
         if process:
             _stay(process[0])
@@ -201,10 +202,16 @@ def _log(folder: Path) -> Path:
     return folder / ".labs" / "jupyter.log"
 
 
-def _wait(folder: Path, process: subprocess.Popen) -> dict:
+def _wait(folder: Path, process: subprocess.Popen, kernels: dict[str, str]) -> dict:
+    """What is known of JupyterLab, once it answers and a kernel can begin at once.
+
+    JupyterLab forgets a click on *Run* while it waits for a kernel to begin.
+    """
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if server := find(folder):
+            if address := kernels.get(policy.SERVER):
+                starting.until_ready(address)
             return server
         time.sleep(0.1)
     last = _log(folder).read_text(encoding="utf-8", errors="replace").splitlines()[-5:]

@@ -55,7 +55,7 @@ def _open(notebook: Path, port: int, browser: bool) -> None:
         if not found:
             with server._uninterrupted():
                 running.append(server._launch(folder, port, {}, book=False))
-            found = server._wait(folder, running[0])
+            found = server._wait(folder, running[0], {})
         print(f"Read them at\n\n    {server.address(found, name)}\n", flush=True)
         if browser:
             server.webbrowser.open(server.address(found, name))

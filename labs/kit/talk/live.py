@@ -37,7 +37,7 @@ def start(
                 kernels = {**kernels, **copies.environment(folder)}
                 with server._uninterrupted():
                     process.append(server._launch(folder, port, kernels, book=False, talk=True))
-            found = running or server._wait(folder, process[0])
+            found = running or server._wait(folder, process[0], kernels)
         print(f"{talk.title} is on stage at\n\n    {address(found)}\n", flush=True)
         print(f"Back to the start: labs present {name} --minutes {talk.minutes} --reset")
         if browser:

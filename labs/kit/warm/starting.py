@@ -18,7 +18,7 @@ from pathlib import Path
 
 import labs
 from labs.kit import manifest, material
-from labs.kit.warm import policy, preload
+from labs.kit.warm import client, policy, preload, protocol
 
 KERNELS = "labs.kit.warm.children:become"
 TESTS = "labs.kit.warm.command:become"
@@ -177,6 +177,13 @@ def begin(
     if idle is not None:
         os.close(writing)
     return process, writing
+
+
+def until_ready(address: str) -> None:
+    """Wait until the server at `address` has imported; not for ever, nor if it ends before."""
+    odd = protocol.Request([], "/", {"PYTHONHASHSEED": "none that there is"})  # it is refused
+    with contextlib.suppress(client.NoFork):
+        client.ask(address, odd, (0, 1, 2)).await_ready()
 
 
 def why_it_ended(address: str) -> str:
