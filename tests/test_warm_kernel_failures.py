@@ -220,10 +220,10 @@ def test_a_server_is_waited_for_until_it_has_imported(strange_module, tmp_path):
         "import pathlib, time\ntime.sleep(1)\npathlib.Path(__file__ + '.done').touch()\n"
     )
     with warm.light_server(tmp_path, "strange") as address:
-        starting.until_ready(address)
+        assert starting.until_ready(address)
         assert strange_module.with_name("strange.py.done").exists()
         assert kernels_of({**environment(tmp_path), **warm.warm(address), "CI": ""}) == ["warm"]
-    starting.until_ready(address)  # one that is gone is not waited for
+    assert not starting.until_ready(address), "one that is gone is not waited for"
 
 
 def test_a_module_that_fails_is_passed_over(strange_module, tmp_path):

@@ -183,16 +183,10 @@ def warm():
 
 
 def _until_loaded(address: str) -> None:
-    """Wait until a server has imported; it refuses a request that cannot be met."""
-    from labs.kit.warm import client, protocol
+    from labs.kit.warm import starting
 
-    odd = protocol.Request([], "/", {**os.environ, "PYTHONHASHSEED": "none of the kind"})
-    fork = client.ask(address, odd, (0, 1, 2))
-    while not fork.refused and fork.returncode is None:
-        fork.hear(fork.connection.recv(4096))
-    if not fork.refused:
+    if not starting.until_ready(address):
         raise SystemExit("the fork server ended while it imported")
-    fork.close()
 
 
 def seconds_in_cells(path: Path, values: dict) -> float:

@@ -179,11 +179,15 @@ def begin(
     return process, writing
 
 
-def until_ready(address: str) -> None:
-    """Wait until the server at `address` has imported; not for ever, nor if it ends before."""
+def until_ready(address: str) -> bool:
+    """Wait until the server at `address` has imported; whether it has, and serves now."""
     odd = protocol.Request([], "/", {"PYTHONHASHSEED": "none that there is"})  # it is refused
     with contextlib.suppress(client.NoFork):
-        client.ask(address, odd, (0, 1, 2)).await_ready()
+        fork = client.ask(address, odd, (0, 1, 2))
+        with contextlib.suppress(client.NoFork):
+            fork.await_ready()
+        return bool(fork.refused)
+    return False
 
 
 def why_it_ended(address: str) -> str:
