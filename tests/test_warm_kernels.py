@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+import logging
 import os
+import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import nbformat
 import psutil
@@ -427,3 +430,69 @@ def test_the_debugger_may_step_into_what_the_server_has_imported(server_for_test
             files[kind] = set(json.loads(one.run(ask)))
     assert len(files[""] & files["cold"]) > 0.9 * len(files["cold"])
     assert len(files[""] - files["cold"]) < 5
+
+
+def test_a_kernel_that_begins_copies_little_of_its_server(server_for_tests, tmp_path):
+    """Each page that it writes to is copied: its own are a tenth of what the server wrote."""
+    chosen = {**environment(tmp_path), **warm.warm(server_for_tests), "CI": "true"}
+    with warm.variables(chosen), warm.kernel() as one:
+        copied = kilobytes(one.pid, "Private_Dirty")
+    written = kilobytes(warm.pid_of_server(server_for_tests), "Anonymous")
+    assert written > 200e3 and copied < 0.11 * written, (copied, written)
+
+
+def kilobytes(pid, kind):
+    """Memory of a process, of one of the kinds in proc(5)'s smaps_rollup."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines()
+    return int(next(line for line in lines if line.startswith(f"{kind}:")).split()[1])
+
+
+COLLAPSE = """
+import sys
+from labs.kit.warm import memory
+
+kept = bytearray(range(256)) * (64 << 12)  # 64 MB
+assert memory.collapse() >= 30, "huge pages of 2 MB"
+assert kept == bytearray(range(256)) * (64 << 12)
+"""
+
+
+HUGE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+@pytest.mark.skipif(
+    not HUGE.exists()
+    or "[never]" in HUGE.read_text(encoding="ascii")
+    or tuple(map(int, re.findall(r"\d+", os.uname().release)[:2])) < (6, 1),
+    reason="this system makes no huge pages when it is asked to",
+)
+def test_memory_is_laid_in_huge_pages_and_stays_as_it_is():
+    subprocess.run([sys.executable, "-c", COLLAPSE], check=True)
+
+
+GATHER = """
+import sys
+from labs.kit.warm import memory
+
+before, found = list(sys.modules.items()), sys.modules
+memory.gather_names()
+assert list(sys.modules.items()) == before and sys.modules is found
+import email.message, json.decoder
+assert "email.message" in sys.modules and json.decoder is dict(before)["json.decoder"]
+"""
+
+
+def test_modules_are_the_same_when_their_names_lie_side_by_side():
+    subprocess.run([sys.executable, "-c", f"import json\n{GATHER}"], check=True)
+
+
+def test_a_kernel_finds_each_logger_while_it_begins_and_lists_its_own():
+    known, manager = logging.getLogger("a library.part"), logging.root.manager
+    before = dict(manager.loggerDict)
+    with kernel._as_new():
+        assert "a library.part" not in list(manager.loggerDict)
+        assert logging.getLogger("a library.part") is known
+        child = logging.getLogger("a library.part.of it")
+        assert child.parent is known
+    assert logging.getLogger("a library.part.of it") is child
+    assert manager.loggerDict == {**before, "a library.part.of it": child}

@@ -9,7 +9,8 @@ import ipykernel.zmqshell  # noqa: F401  what a kernel has loaded when it begins
 from labs.kit.warm import kernel, program
 from labs.kit.warm.protocol import Request
 
-kernel.note_modules()
+kernel.note()
+prepare = kernel.prepare
 
 
 def become(request: Request, ready: Callable[[], None]) -> int:

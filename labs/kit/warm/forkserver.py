@@ -23,7 +23,7 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labs.kit.warm import policy, preload, protocol
+from labs.kit.warm import memory, policy, preload, protocol
 
 PATIENCE = 10  # seconds for a request to arrive whole
 HELPERS = ("jemalloc_bg_thd",)  # an allocator's thread, which restarts itself in a fork
@@ -266,6 +266,7 @@ def main() -> None:
     require_safe(kept)
     gc.collect()
     gc.freeze()
+    memory.collapse()
     try:
         server.serve()
     finally:

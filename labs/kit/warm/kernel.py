@@ -1,23 +1,26 @@
 """What a fork of the server becomes: an IPython kernel like any other."""
 
+import logging
 import multiprocessing
 import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+import typing
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
-from labs.kit.warm import program
+from labs.kit.warm import memory, program
 from labs.kit.warm.protocol import Request
 
 SETTING = re.compile(r"--IPKernelApp\.(\w+)=(.*)", re.DOTALL)
 HISTORY = "--HistoryManager.hist_file="
 OURS = ("__main__", "labs", "multiprocessing")  # the server's modules, no kernel's
 NEW: dict[str, Any] = {}  # the modules of a kernel that has just begun, as ipykernel lists them
+LOGGERS: dict[str, Any] = {}  # and its loggers
 
 
 def become(request: Request, ready: Callable[[], None]) -> int:
@@ -33,7 +36,7 @@ def become(request: Request, ready: Callable[[], None]) -> int:
     app = IPKernelApp.instance(parent_handle=os.getppid())
     if (config := settings(request.argv)) is not None:
         app.parse_command_line = partial(_take, app, config)
-    with _modules_of_a_new_kernel():
+    with _as_new():
         app.initialize(request.argv)
     plain = app.shell.display_formatter.formatters["text/plain"]
     plain.type_printers.pop(numpy.float64, None)  # IPython adds it if it finds numpy imported
@@ -87,28 +90,59 @@ class _Sys:
         return getattr(sys, name)
 
 
-def note_modules() -> None:
-    """Take the files of what is loaded now for those of a new kernel; for the server alone."""
+class _Loggers(dict):
+    """A new kernel's loggers to one who lists them; one who asks for a name finds any."""
+
+    def __init__(self, every: dict[str, Any]):
+        super().__init__(LOGGERS)
+        self.every = every
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self.every
+
+    def __missing__(self, name: str) -> Any:
+        return self.every[name]
+
+
+def note() -> None:
+    """Take what is loaded now for what a new kernel has; for the server alone."""
     for name, module in sys.modules.items():
         if (file := getattr(module, "__file__", None)) and name.split(".")[0] not in OURS:
-            NEW[name] = SimpleNamespace(__file__=file.encode().decode())  # side by side in memory
+            NEW[memory.anew(name)] = SimpleNamespace(__file__=memory.anew(file))
+    LOGGERS.update(logging.root.manager.loggerDict)
 
 
 @contextmanager
-def _modules_of_a_new_kernel() -> Iterator[None]:
-    """Let ipykernel find no more modules than in a kernel of its own while it begins.
+def _as_new() -> Iterator[None]:
+    """Let a kernel find no more modules and loggers than one of its own while it begins.
 
-    It lists the files of all for the debugger, which steps over them. The libraries of the
-    course are the learner's, not the kernel's; and looking at thousands of modules would copy
-    their pages into each fork, which is a third of the time that a kernel takes to begin.
+    It lists the files of all modules for the debugger, which steps over them, and switches
+    every logger on. The libraries of the course are the learner's, not the kernel's; and
+    looking at thousands of modules and loggers would copy their pages into each fork, which
+    is a third of the time that a kernel takes to begin.
     """
     from ipykernel import ipkernel
 
-    ipkernel.sys = _Sys(NEW)
+    manager = logging.root.manager
+    every, few = manager.loggerDict, _Loggers(manager.loggerDict)
+    ipkernel.sys, manager.loggerDict = _Sys(NEW), few
     try:
         yield
     finally:
-        ipkernel.sys = sys
+        ipkernel.sys, manager.loggerDict = sys, every
+        every.update(few)
+
+
+def prepare() -> None:
+    """Do in the server, once, what would touch thousands of pages in each fork.
+
+    A first look at whether a text is a mapping asks every class that is one, as each record
+    of a log does; the first at the annotations of a class tells all that descend from it.
+    """
+    for one in ("", 0, []):
+        isinstance(one, Mapping)
+    typing.Generic.__annotations__  # noqa: B018  of zmq's sockets
+    memory.gather_names()
 
 
 def renew() -> None:
