@@ -1,6 +1,5 @@
 """The client's end of one fork: a stand-in for `subprocess.Popen`, and how to get one."""
 
-import asyncio
 import contextlib
 import os
 import signal
@@ -123,6 +122,8 @@ def ask(address: str, request: protocol.Request, files: tuple[int, int, int]) ->
 
 async def until_ready(fork: Fork, seconds: float = READY_SECONDS) -> None:
     """Wait until the child has said that it is ready; raises NoFork if it never does."""
+    import asyncio  # a third of what the program of an author takes to begin; who awaits has it
+
     loop = asyncio.get_running_loop()
     fork.connection.setblocking(False)
     deadline = loop.time() + seconds

@@ -25,6 +25,7 @@ TESTS = "labs.kit.warm.command:become"
 PROGRAMS = ("labs.deployment.server", "uvicorn.lifespan.on", "uvicorn.loops.auto")
 RUNNERS = ("pytest", "nbval.plugin", "papermill", "labs.kit.nbval_kernel")
 RUNNERS += ("labs.kit.verify", "labs.kit.rules", "labs.kit.spread", "_pytest.assertion.rewrite")
+RUNNERS += ("labs.kit.execute", "labs.kit.warm.provisioner", "IPython", "psutil", "unittest")
 IDLE_SECONDS = 15 * 60  # a resident server ends after this long without a child
 PACKAGE = Path(labs.__file__).resolve().parent
 SOCKET = "fork.sock"

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from importlib.metadata import entry_points
 
 from labs.kit.warm import policy, starting
@@ -65,7 +66,12 @@ def cannot_be_warm() -> str:
     """Why no kernel of this environment can be warm; empty if they can."""
     if reason := policy.platform_reason():
         return reason
-    group = entry_points(group="jupyter_client.kernel_provisioners")
-    if policy.PROVISIONER not in group.names:
+    if not _is_registered():
         return "this environment was made before warm kernels; renew it with python3 labs test"
     return ""
+
+
+@cache  # it reads the description of every installed package
+def _is_registered() -> bool:
+    group = entry_points(group="jupyter_client.kernel_provisioners")
+    return policy.PROVISIONER in group.names
