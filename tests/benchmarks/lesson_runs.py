@@ -17,14 +17,6 @@ from pathlib import Path
 PARAMETERS = {"rows": 700}  # for papermill; the stored value is another
 STARTS = 7  # kernels of each kind
 IMPORTS = "import mlflow, sklearn.ensemble, pandas, matplotlib.pyplot; print('ready')"
-CLOCK = """
-import time as _time
-_begun, _spent = [_time.process_time()], []
-get_ipython().events.register("pre_run_cell", lambda _: _begun.append(_time.process_time()))
-get_ipython().events.register(
-    "post_run_cell", lambda _: _spent.append(_time.process_time() - _begun[-1])
-)
-"""
 
 
 def plain_nbval(folder: Path) -> None:
@@ -82,39 +74,12 @@ def warm_papermill(folder: Path) -> None:
                 )
 
 
-def preload(folder: Path) -> None:
-    """One start of a server that forks nothing."""
-    with warm() as address:
-        _until_loaded(address)
-
-
-def compute(folder: Path) -> dict:
-    """CPU seconds within the cells of all lessons, stored parameters and papermill's."""
-    with warm():
-        paths = lessons(folder)
-        return {
-            "nbval": sum(seconds_in_cells(path, {}) for path in paths),
-            "papermill": sum(seconds_in_cells(path, PARAMETERS) for path in paths),
-        }
-
-
 def write(folder: Path, count: str) -> None:
     """Generate `count` lessons."""
     import generated_lessons
 
     with warm():
         generated_lessons.write(folder, int(count))
-
-
-def price_an_alarm(folder: Path) -> dict:
-    """CPU seconds within the cells of a lesson of the course, both parameter sets."""
-    from labs.kit import manifest, material
-
-    lesson = manifest.read().lesson("price-an-alarm")
-    with warm():
-        path = material.root() / lesson.path
-        both = [seconds_in_cells(path, values) for values in ({}, lesson.parameters)]
-    return {"seconds": sum(both)}
 
 
 def migration(folder: Path) -> dict:
@@ -187,22 +152,6 @@ def _until_loaded(address: str) -> None:
 
     if not starting.until_ready(address):
         raise SystemExit("the fork server ended while it imported")
-
-
-def seconds_in_cells(path: Path, values: dict) -> float:
-    """CPU seconds that a warm kernel spends within the cells of a lesson."""
-    import nbformat
-
-    from labs.kit.execute import environment, execute, temporary_workspace
-
-    notebook = nbformat.read(path, 4)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    code[0].source += "".join(f"\n{name} = {value!r}" for name, value in values.items())
-    for place, source in ((0, CLOCK), (len(notebook.cells) + 1, "print(sum(_spent[1:]))")):
-        notebook.cells.insert(place, nbformat.v4.new_code_cell(source))
-    with temporary_workspace() as workspace:
-        execute(notebook, path.name, environment(workspace))
-    return float(notebook.cells[-1].outputs[0].text)
 
 
 def lessons(folder: Path) -> Iterable[Path]:
