@@ -160,7 +160,8 @@ def lessons(folder: Path) -> Iterable[Path]:
 
 def _pytest(folder: Path, *options: str) -> None:
     """pytest with no configuration, so that what it loads is what `options` name."""
-    bare = ["-c", os.devnull, "--rootdir", str(folder), "-p", "no:cacheprovider", "-q"]
+    bare = ["-c", os.devnull, "--rootdir", str(folder), "--confcutdir", str(folder)]
+    bare += ["-p", "no:cacheprovider", "-q"]
     command = [sys.executable, "-m", "pytest", *bare, *options, *map(str, lessons(folder))]
     if code := subprocess.run(command).returncode:
         raise SystemExit(code)
