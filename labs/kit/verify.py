@@ -8,9 +8,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+from contextlib import nullcontext
 from pathlib import Path
 
-from labs.kit import freshness, manifest, material, record
+from labs.kit import ahead, freshness, manifest, material, record
 from labs.kit.conditions import CELL_SECONDS, environment
 from labs.kit.errors import UserError
 from labs.kit.warm import policy
@@ -63,7 +64,8 @@ def _tested(lessons: list, asked: dict, states: dict, extra: list[str], cold: bo
         env = {**os.environ, **asked, record.REPORT: str(report), policy.LOG: str(log)}
         fixed = {**os.environ, **environment(folder)}
         with kernels(fixed, cold, stays=_may_stay(lessons)) as chosen:
-            code = _run(_arguments(lessons) + extra, {**env, **chosen}, len(lessons) == 1)
+            run = _run_one if len(lessons) == 1 else _run
+            code = run(_arguments(lessons), extra, {**env, **chosen})
         if report.is_file():
             record.add(json.loads(report.read_text(encoding="utf-8")), states)
     return code
@@ -74,20 +76,29 @@ def _may_stay(lessons: list) -> bool:
     return bool(lessons) and not policy.must_be_warm()
 
 
-def _run(arguments: list[str], env: dict[str, str], short: bool = False) -> int:
-    """Run pytest; a `short` run in a fork of a process that has imported it, if there can be one.
+def _run_one(arguments: list[str], extra: list[str], env: dict[str, str]) -> int:
+    """Run pytest in a fork of a process that has imported it, if there can be one.
 
-    When this process is told to end, pytest ends too: no orphan goes on testing.
+    A second fork runs papermill's tests meanwhile, unless `extra` asks for something else.
     """
-    if short and (address := test_server()):
+    if address := test_server():
         from labs.kit.warm import client, command
 
+        papermill = [one for one in arguments if not one.endswith(".ipynb")]
+        meanwhile = nullcontext({}) if extra else ahead.begun(address, papermill, env)
+        own = [*ahead.PLUGIN, *arguments, *extra]
         try:
-            return command.run(address, arguments, material.root(), env)
+            with meanwhile as variables:
+                return command.run(address, own, material.root(), {**env, **variables})
         except client.NoFork:
             pass  # the usual way needs a second more, and says what is wrong
+    return _run(arguments, extra, env)
+
+
+def _run(arguments: list[str], extra: list[str], env: dict[str, str]) -> int:
+    """Run pytest; when this process is told to end, pytest ends too: no orphan goes on testing."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *arguments], cwd=material.root(), env=env
+        [sys.executable, "-m", "pytest", *arguments, *extra], cwd=material.root(), env=env
     )
     if hasattr(signal, "SIGTERM") and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))

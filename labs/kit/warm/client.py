@@ -104,6 +104,8 @@ class Fork:
 
     def close(self) -> None:
         """Let go of the child: the server kills it."""
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)  # also where a thread waits for its end
         self.connection.close()
 
 

@@ -30,14 +30,29 @@ def become(request: Request, ready: Callable[[], None]) -> int:
     return int(pytest.main(request.argv))
 
 
+def begin(
+    address: str,
+    arguments: list[str],
+    folder: Path,
+    env: dict[str, str],
+    files: tuple[int, int, int] = (0, 1, 2),
+) -> client.Fork:
+    """A run of pytest in a fork of the server at `address`; `files` become its 0, 1 and 2.
+
+    Raises NoFork if there is no answer, before anything has run.
+    """
+    fork = client.ask(address, Request(arguments, str(folder), env), files)
+    fork.await_ready()
+    return fork
+
+
 def run(address: str, arguments: list[str], folder: Path, env: dict[str, str]) -> int:
     """Have the server at `address` run pytest on our terminal; its exit code.
 
     Ctrl-C and a request to end reach it as Ctrl-C. Raises NoFork if there is no
     answer, before anything has run.
     """
-    fork = client.ask(address, Request(arguments, str(folder), env), (0, 1, 2))
-    fork.await_ready()
+    fork = begin(address, arguments, folder, env)
     before = signal.signal(signal.SIGTERM, lambda *_: fork.send_signal(signal.SIGINT))
     try:
         return fork.wait()
