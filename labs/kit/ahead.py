@@ -34,7 +34,8 @@ def begun(address: str, arguments: list[str], env: dict[str, str]) -> Iterator[d
     """
     from labs.kit.warm import command
 
-    with tempfile.TemporaryDirectory(prefix="mlops-labs-") as folder:
+    place = tempfile.TemporaryDirectory(prefix="mlops-labs-", ignore_cleanup_errors=True)
+    with place as folder:  # the fork may write while it ends
         path = Path(folder) / "reports"
         own = {**env, LEAVE: str(path), REPORT: ""}
         with open(os.devnull, "r+b") as null:
@@ -46,11 +47,13 @@ def begun(address: str, arguments: list[str], env: dict[str, str]) -> Iterator[d
                 fork.wait()
                 Path(f"{path}{ENDED}").touch()
 
-        threading.Thread(target=tell, daemon=True).start()
+        watcher = threading.Thread(target=tell)
+        watcher.start()
         try:
             yield {TAKE: str(path)}
         finally:
             fork.close()
+            watcher.join()
 
 
 def pytest_configure(config):
