@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -22,15 +23,15 @@ def source(tmp_path, monkeypatch):
     """A file that the server's forks depend on; servers of this test are its own and quick."""
     path = tmp_path / "source.py"
     path.write_text("one = 1\n")
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
     monkeypatch.setattr(starting, "sources", lambda: [path])
     monkeypatch.setattr(starting, "modules", lambda function: ["pytest"])
-    monkeypatch.setattr(starting, "LONGEST", 0)  # pytest's folders have long names
     monkeypatch.setattr(starting, "PACKAGE", tmp_path)
-    yield path
-    for folder in starting._runtime_folder().glob("*/*/"):
-        if starting.answers(str(folder / starting.SOCKET)):
-            os.kill(pid_of(folder / starting.SOCKET), signal.SIGKILL)
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="labs-") as place:  # short, and our own
+        monkeypatch.setenv("XDG_RUNTIME_DIR", place)
+        yield path
+        for folder in starting._runtime_folder().glob("*/*/"):
+            if starting.answers(str(folder / starting.SOCKET)):
+                os.kill(pid_of(folder / starting.SOCKET), signal.SIGKILL)
 
 
 def pid_of(address) -> int:
