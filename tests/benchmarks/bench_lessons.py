@@ -141,7 +141,8 @@ def accounting(bench: Bench) -> None:
     burnt = []
     for way in ("plain_nbval", "warm_nbval"):
         bench.run(way, folder=folders["idle"])  # Python compiles what it finds uncompiled
-        idle, busy = (bench.run(way, folder=folder).cpu for folder in folders.values())
+        runs = (bench.clocked(RUNS, way, str(folder)) for folder in folders.values())
+        idle, busy = (run.cost.cpu - run.preload for run in runs)
         burnt.append(busy - idle)
     print(
         f"  a cell that burns {BURNT} s of CPU is seen as {burnt[0]:.1f} s cold,"
