@@ -141,7 +141,7 @@ def prepare() -> None:
     """
     for one in ("", 0, []):
         isinstance(one, Mapping)
-    typing.Generic.__annotations__  # noqa: B018  of zmq's sockets
+    getattr(typing.Generic, "__annotations__", None)  # which zmq's sockets are
     memory.gather_names()
 
 
