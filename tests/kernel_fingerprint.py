@@ -460,7 +460,14 @@ def widgets_state():
     return values | {"manager": named(type(get_comm_manager())), "open": get_comm_manager().comms}
 
 
+def model_servers():
+    from labs.deployment import local
+
+    return {"begun by": named(local.begin)}
+
+
 LIBRARIES = (
+    model_servers,
     matplotlib_state,
     pandas_options,
     numpy_options,

@@ -19,7 +19,7 @@ TAKE = (
 )
 IMPORTS = """
 import ipywidgets, matplotlib.pyplot, mlflow, pandas, sklearn
-import labs.company, labs.deployment.registry, labs.kit.display
+import labs.company, labs.deployment.local, labs.deployment.registry, labs.kit.display
 """
 FIGURE = "_ = matplotlib.pyplot.plot([3, 1, 2])"
 
@@ -36,6 +36,7 @@ ALWAYS = {
     "standard_library/at exit": "those modules want to be told of the end",
     "warning_filters/in order": "IPython adds its own last, not first; each is for another class",
     "loggers/sqlalchemy": "imported with the store, which a cold kernel does at its first use",
+    "model_servers/begun by": "a fork of the kernels' server; a cold kernel starts a program",
     "pandas_options/display.encoding": "the same encoding: UTF-8 of a kernel, utf-8 of a file",
 }
 BEFORE_IMPORTS = {
@@ -100,6 +101,12 @@ def test_after_the_courses_imports_it_differs_in_less(cold_and_warm):
     strange = unexplained(different(cold, warm_one), ALWAYS)
     assert {name: (cold.get(name), warm_one.get(name)) for name in strange} == {}
     assert len(cold) > 700  # the libraries' options too
+
+
+def test_a_cold_kernels_model_server_is_a_program_of_its_own(cold_and_warm):
+    (_, cold, _), (_, warm_one, _) = cold_and_warm
+    assert cold["model_servers/begun by"] == "subprocess.Popen"
+    assert warm_one["model_servers/begun by"] == "labs.kit.warm.program.begin"
 
 
 def test_what_is_listed_differs(cold_and_warm):
