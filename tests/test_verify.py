@@ -182,7 +182,7 @@ def test_sigterm_ends_the_tests_too(tmp_path):
     )
     code = (
         "import sys; from labs.kit import verify; "
-        f"sys.exit(verify._run([*verify.QUIET, '-q', {str(slow)!r}], [], None))"
+        f"sys.exit(verify._run([*verify.QUIET, '-q', {str(slow)!r}], None))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60

@@ -64,8 +64,11 @@ def _tested(lessons: list, asked: dict, states: dict, extra: list[str], cold: bo
         env = {**os.environ, **asked, record.REPORT: str(report), policy.LOG: str(log)}
         fixed = {**os.environ, **environment(folder)}
         with kernels(fixed, cold, stays=_may_stay(lessons)) as chosen:
-            run = _run_one if len(lessons) == 1 else _run
-            code = run(_arguments(lessons), extra, {**env, **chosen})
+            arguments, env = _arguments(lessons), {**env, **chosen}
+            if len(lessons) == 1:
+                code = _run_one(arguments, extra, env)
+            else:
+                code = _run(arguments + extra, env)
         if report.is_file():
             record.add(json.loads(report.read_text(encoding="utf-8")), states)
     return code
@@ -92,13 +95,13 @@ def _run_one(arguments: list[str], extra: list[str], env: dict[str, str]) -> int
                 return command.run(address, own, material.root(), {**env, **variables})
         except client.NoFork:
             pass  # the usual way needs a second more, and says what is wrong
-    return _run(arguments, extra, env)
+    return _run(arguments + extra, env)
 
 
-def _run(arguments: list[str], extra: list[str], env: dict[str, str]) -> int:
+def _run(arguments: list[str], env: dict[str, str]) -> int:
     """Run pytest; when this process is told to end, pytest ends too: no orphan goes on testing."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "pytest", *arguments, *extra], cwd=material.root(), env=env
+        [sys.executable, "-m", "pytest", *arguments], cwd=material.root(), env=env
     )
     if hasattr(signal, "SIGTERM") and threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, lambda *_: process.send_signal(signal.SIGINT))

@@ -124,7 +124,7 @@ def ask(address: str, request: protocol.Request, files: tuple[int, int, int]) ->
 
 async def until_ready(fork: Fork, seconds: float = READY_SECONDS) -> None:
     """Wait until the child has said that it is ready; raises NoFork if it never does."""
-    import asyncio  # a third of what the program of an author takes to begin; who awaits has it
+    import asyncio  # 0.03 s that `labs test` need not wait for; who awaits has it already
 
     loop = asyncio.get_running_loop()
     fork.connection.setblocking(False)
